@@ -1,0 +1,1 @@
+"""The faces of `dialog`: the command `hred`, the session store and the web page."""

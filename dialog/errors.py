@@ -1,0 +1,69 @@
+"""Every error that this project raises on purpose.
+
+    DialogError
+    ├── UsageError              an argument that cannot be, or arguments that exclude each other
+    ├── ConfigError             an unknown field, a value out of range, an option the model does not use
+    ├── LogError                conversation logs that cannot be read
+    │   ├── LogFormatError      no known format, or not the one that was named
+    │   └── TooManyBadRecords   more bad records than `--max-bad` allows
+    ├── CorpusError             a prepared corpus that is missing, damaged or does not fit
+    ├── RunFolderError          a run folder that is missing, damaged or does not fit
+    ├── TrainingError           training cannot start or go on
+    └── StoreError              the session store cannot be opened or used
+
+A message is one sentence: what was found, what was expected, what to do next.
+The command prints it and exits with 1, or with 2 for a `UsageError`.
+"""
+
+__all__ = [
+    "ConfigError",
+    "CorpusError",
+    "DialogError",
+    "LogError",
+    "LogFormatError",
+    "RunFolderError",
+    "StoreError",
+    "TooManyBadRecords",
+    "TrainingError",
+    "UsageError",
+]
+
+
+class DialogError(Exception):
+    """The base of all errors here; raised itself by nothing."""
+
+
+class UsageError(DialogError):
+    """An argument that cannot be, or arguments that exclude each other."""
+
+
+class ConfigError(DialogError):
+    """An unknown field, a value out of range, or an option that the model does not use."""
+
+
+class LogError(DialogError):
+    """Conversation logs that cannot be read."""
+
+
+class LogFormatError(LogError):
+    """A file in no known format, or not in the format that was named."""
+
+
+class TooManyBadRecords(LogError):
+    """More bad records than allowed."""
+
+
+class CorpusError(DialogError):
+    """A prepared corpus that is missing, damaged or does not fit."""
+
+
+class RunFolderError(DialogError):
+    """A run folder that is missing, damaged or does not fit."""
+
+
+class TrainingError(DialogError):
+    """Training cannot start or go on."""
+
+
+class StoreError(DialogError):
+    """The session store cannot be opened or used."""

@@ -1,0 +1,1 @@
+"""Text in and out of models: normalisation, the tokenizer, batches of token ids."""
