@@ -1,0 +1,58 @@
+"""Where the app keeps its data and where it listens: the defaults, and the environment over them.
+
+HRED_DATA_FOLDER    the folder for the user's own data, instead of the system's usual place
+HRED_DATABASE_URL   the session store, instead of `sessions.db` in that folder
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import platformdirs
+
+__all__ = ["Settings"]
+
+APP_NAME = "hred"
+STORE_NAME = "sessions.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the app is started with.
+
+    Attributes:
+        data_folder: the user's own data, absolute; made by what first writes there, never by reading settings.
+        database_url: the session store, as a SQLAlchemy URL; may hold a password, so never print it.
+        host: the address that the server listens on; by default only this machine reaches it.
+        port: the TCP port that the server listens on.
+    """
+
+    data_folder: Path
+    database_url: str
+    host: str = "127.0.0.1"
+    port: int = 7860
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Reads the environment; a variable that is empty counts as unset.
+
+        Args:
+            environment: names and values; the process's own when None.
+
+        Returns:
+            The settings. Nothing is made on disk.
+        """
+        variables = os.environ if environment is None else environment
+        named_folder = variables.get("HRED_DATA_FOLDER")
+        if named_folder:
+            data_folder = Path(named_folder).expanduser().absolute()
+        else:
+            data_folder = platformdirs.user_data_path(APP_NAME, appauthor=False)
+        return cls(data_folder, variables.get("HRED_DATABASE_URL") or _file_url(data_folder / STORE_NAME))
+
+
+def _file_url(path: Path) -> str:
+    """Returns the SQLite URL of a file; a URL gives '%' and '?' a meaning of their own."""
+    return "sqlite:///" + str(path).replace("%", "%25").replace("?", "%3F")

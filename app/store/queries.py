@@ -1,0 +1,146 @@
+"""The statements of the store; each runs in a transaction that its caller has begun."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, insert, or_, select
+from sqlalchemy.orm import Session as Transaction
+
+from app.store.records import Role, StoredSession
+from app.store.tables import MessageRow, SessionRow
+from dialog.errors import StoreError
+
+__all__ = [
+    "children_of",
+    "insert_message",
+    "message_of",
+    "new_id",
+    "now",
+    "path_to",
+    "session_of",
+    "sessions_of",
+]
+
+Row = RowMapping
+
+
+def now() -> datetime:
+    """Returns the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Returns an id that nobody can guess."""
+    return str(uuid.uuid4())
+
+
+def session_of(transaction: Transaction, owner: str, session_id: str, *, lock: bool = False) -> SessionRow:
+    """Returns a session of this owner.
+
+    Args:
+        lock: whether others who write to the session wait for this transaction (PostgreSQL;
+            in SQLite whoever writes has the whole database).
+
+    Raises:
+        StoreError: there is no such session, or it is somebody else's: the same sentence.
+    """
+    statement = select(SessionRow).where(SessionRow.id == session_id, SessionRow.owner_id == owner)
+    if not (_is_id(owner) and _is_id(session_id)):
+        unknown_session(session_id)
+    row = transaction.scalar(statement.with_for_update() if lock else statement)
+    return unknown_session(session_id) if row is None else row
+
+
+def unknown_session(session_id: str) -> NoReturn:
+    """Raises the one sentence for a session that is not there or not this owner's."""
+    raise StoreError(f"there is no chat {session_id[:40]!r} of yours in the store; choose one from your list")
+
+
+def sessions_of(
+    transaction: Transaction, owner: str, limit: int, before: StoredSession | None
+) -> Sequence[SessionRow]:
+    """Returns an owner's sessions, the newest first; those that come after `before` in that order."""
+    if not _is_id(owner):
+        return []
+    statement = select(SessionRow).where(SessionRow.owner_id == owner)
+    if before is not None:
+        older = SessionRow.updated_at < before.updated_at
+        same_time = and_(SessionRow.updated_at == before.updated_at, SessionRow.id < before.id)
+        statement = statement.where(or_(older, same_time))
+    newest_first = statement.order_by(SessionRow.updated_at.desc(), SessionRow.id.desc())
+    return transaction.scalars(newest_first.limit(limit)).all()
+
+
+def message_of(
+    transaction: Transaction, session_id: str, message_id: str, *, by_client: bool = False
+) -> Row | None:
+    """Returns a message of a session by its id or, `by_client`, by the id that the client made for it."""
+    if not by_client and not _is_id(message_id):
+        return None
+    name = MessageRow.client_id if by_client else MessageRow.id
+    statement = _messages().where(MessageRow.session_id == session_id, name == message_id)
+    return transaction.execute(statement).mappings().first()
+
+
+def children_of(transaction: Transaction, session_id: str, parent_id: str | None) -> Sequence[Row]:
+    """Returns the messages that follow one, or that begin the session, in the order in which they came."""
+    parent: ColumnElement[bool] = MessageRow.parent_id == parent_id  # becomes IS NULL for None
+    statement = _messages().where(MessageRow.session_id == session_id, parent)
+    return transaction.execute(statement.order_by(MessageRow.position)).mappings().all()
+
+
+def path_to(
+    transaction: Transaction, session_id: str, leaf_id: str, *columns: ColumnElement[Any]
+) -> Sequence[Row]:
+    """Returns the messages from the first one down to a leaf, with all columns unless some are named."""
+    step = (
+        select(MessageRow.id, MessageRow.parent_id)
+        .where(MessageRow.session_id == session_id, MessageRow.id == leaf_id)
+        .cte("path", recursive=True)
+    )
+    parents = select(MessageRow.id, MessageRow.parent_id).join(step, MessageRow.id == step.c.parent_id)
+    path = step.union_all(parents)
+    selected = select(*columns) if columns else _messages()
+    # A parent's position is below its child's, so the position is the order of the path.
+    statement = selected.join(path, MessageRow.id == path.c.id).order_by(MessageRow.position)
+    return transaction.execute(statement).mappings().all()
+
+
+def insert_message(
+    transaction: Transaction,
+    session_id: str,
+    parent_id: str | None,
+    role: Role,
+    client_id: str,
+    columns: Mapping[str, Any],
+) -> Row:
+    """Inserts a message after the last one of its session, which the caller has locked; returns it."""
+    last = transaction.scalar(
+        select(func.max(MessageRow.position)).where(MessageRow.session_id == session_id)
+    )
+    message_id = new_id()
+    values = {
+        "id": message_id,
+        "session_id": session_id,
+        "parent_id": parent_id,
+        "position": 0 if last is None else last + 1,
+        "role": role,
+        "created_at": now(),
+        "client_id": client_id,
+        **columns,
+    }
+    transaction.execute(insert(MessageRow).values(**values))
+    inserted = message_of(transaction, session_id, message_id)
+    assert inserted is not None  # it was inserted in this transaction
+    return inserted
+
+
+def _messages() -> Select[Any]:
+    return select(*MessageRow.__table__.c)
+
+
+def _is_id(value: str) -> bool:
+    """Returns whether a string could be an id of ours, so that no odd one reaches the driver."""
+    return len(value) == 36 and value.isascii() and value.isprintable()

@@ -1,0 +1,192 @@
+"""What the store gives out: frozen records, never rows of the database; and what it takes in, checked.
+
+A score or a latent that is not a finite number is kept and comes back as what it was: SQLite has no NaN
+(it keeps NULL, read back as NaN for a bot's message) and JSON has neither NaN nor infinity (kept as words).
+"""
+
+import math
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import RowMapping
+
+from app.store.tables import SessionRow
+from dialog.decoding.replies import Reply, Sampling
+from dialog.errors import DialogError, StoreError
+from dialog.text.normalise import normalise
+
+__all__ = [
+    "Role",
+    "StoredMessage",
+    "StoredSession",
+    "checked_text",
+    "make_title",
+    "message_record",
+    "reply_columns",
+    "session_record",
+]
+
+Role = Literal["user", "bot"]
+
+TITLE_LENGTH = 60  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A stored chat.
+
+    Attributes:
+        id: a random UUID.
+        title: for the list of chats; empty until the first message when none was given.
+        model_name: the run or model that it was started with; may be empty.
+        created_at: when it was made, UTC.
+        updated_at: when a message or its title last changed, UTC.
+        active_leaf_id: the last message of the branch that is shown, None for an empty chat.
+    """
+
+    id: str
+    title: str
+    model_name: str
+    created_at: datetime
+    updated_at: datetime
+    active_leaf_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message; it never changes.
+
+    Attributes:
+        id: a random UUID.
+        session_id: the session it stands in.
+        parent_id: the message it follows, None for a first one.
+        position: its place among the messages of its session as they came, from 0.
+        role: who said it.
+        text: what was said, raw.
+        created_at: when it was stored, UTC.
+        client_id: the id that the client made for it, unique within its session.
+        model_name: the model that said it; None for a user's message.
+        reply: all that is needed to replay it; None for a user's message.
+    """
+
+    id: str
+    session_id: str
+    parent_id: str | None
+    position: int
+    role: Role
+    text: str
+    created_at: datetime
+    client_id: str
+    model_name: str | None
+    reply: Reply | None
+
+
+def checked_text(text: str, name: str) -> str:
+    """Returns `text`; one that not every database can keep is refused.
+
+    Raises:
+        StoreError: a NUL character or a lone surrogate.
+    """
+    if "\0" in text:
+        raise StoreError(
+            f"the {name} holds a NUL character, which the store cannot keep; take it out and send it again"
+        )
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise StoreError(
+            f"the {name} holds half a character (U+{ord(text[error.start]):04X}), "
+            "which is no text; take it out and send it again"
+        ) from None
+    return text
+
+
+def make_title(text: str) -> str:
+    """Returns `text` as a title: one line, cut at `TITLE_LENGTH` characters, between words where it can."""
+    line = normalise(text)
+    if len(line) <= TITLE_LENGTH:
+        return line
+    cut = line[: TITLE_LENGTH - 1]
+    between_words = cut.rpartition(" ")[0]
+    return (between_words if len(between_words) > TITLE_LENGTH // 2 else cut) + "…"
+
+
+def session_record(row: SessionRow) -> StoredSession:
+    """Returns a row of `sessions` as a record."""
+    return StoredSession(
+        row.id, row.title, row.model_name, row.created_at, row.updated_at, row.active_leaf_id
+    )
+
+
+def reply_columns(reply: Reply, model_name: str) -> dict[str, Any]:
+    """Returns the columns of a bot's message that its reply fills."""
+    return {
+        "text": checked_text(reply.text, "reply"),
+        "model_name": checked_text(model_name, "model's name"),
+        "model_hash": checked_text(reply.model_hash, "model's hash"),
+        "context_hash": checked_text(reply.context_hash, "context's hash"),
+        "seed": str(int(reply.seed)),
+        "reply_index": int(reply.index),
+        "sampling": asdict(reply.sampling),
+        "tokens": [int(token) for token in reply.tokens],
+        "ended": reply.ended,
+        "log_probability": float(reply.log_probability),
+        "filtered_log_probability": float(reply.filtered_log_probability),
+        "latent": None if reply.latent is None else [_to_json(float(value)) for value in reply.latent],
+    }
+
+
+def message_record(row: RowMapping) -> StoredMessage:
+    """Returns the columns of a row of `messages` as a record.
+
+    Raises:
+        StoreError: a reply in the row is not one that this version knows.
+    """
+    reply = None
+    if row["role"] == "bot":
+        try:
+            reply = _reply(row)
+        except (KeyError, TypeError, ValueError, DialogError) as error:
+            raise StoreError(
+                f"message {row['id']} holds a reply that this version of hred cannot read, "
+                "it was written by another version or damaged; update hred or delete that chat"
+            ) from error
+    return StoredMessage(
+        id=row["id"],
+        session_id=row["session_id"],
+        parent_id=row["parent_id"],
+        position=row["position"],
+        role=row["role"],
+        text=row["text"],
+        created_at=row["created_at"],
+        client_id=row["client_id"],
+        model_name=row["model_name"],
+        reply=reply,
+    )
+
+
+def _reply(row: RowMapping) -> Reply:
+    latent = row["latent"]
+    return Reply(
+        text=row["text"],
+        tokens=tuple(row["tokens"]),
+        ended=row["ended"],
+        log_probability=_from_score(row["log_probability"]),
+        filtered_log_probability=_from_score(row["filtered_log_probability"]),
+        latent=None if latent is None else tuple(map(float, latent)),
+        seed=int(row["seed"]),
+        index=row["reply_index"],
+        sampling=Sampling(**row["sampling"]),
+        model_hash=row["model_hash"],
+        context_hash=row["context_hash"],
+    )
+
+
+def _to_json(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)
+
+
+def _from_score(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,17 @@
+"""What all tests share: no test touches the user's own data, and nothing asks the network for news.
+
+The environment is set when this file is read, before a test module imports anything of the app, and is
+inherited by the processes that tests start.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+test_data_folder = tempfile.mkdtemp(prefix="hred-tests-")
+atexit.register(shutil.rmtree, test_data_folder, ignore_errors=True)
+
+os.environ["HRED_DATA_FOLDER"] = test_data_folder
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ.pop("HRED_DATABASE_URL", None)
