@@ -1,0 +1,87 @@
+"""JSON Lines: a conversation a line.
+
+Either `{"id": "…", "turns": [{"speaker": "…", "text": "…"}, …]}` or
+`{"messages": [{"role": "user", "content": "…"}, …]}`; both lists take both kinds of items, an id is optional.
+A content may be null (nothing was said) or a list of parts, of which those of type `text` are joined.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dialog.conversation import Conversation, Turn
+from dialog.corpus.records import BadRecord, Line, LogFile, Parsed, RawRecord, decode_line, too_long
+
+__all__ = ["JsonLines"]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """The format `jsonl`; it has no options."""
+
+    name: str = "jsonl"
+
+    def records(self, file: LogFile, lines: Iterator[Line]) -> Iterator[RawRecord]:
+        """Yields a record a line; blank lines are none."""
+        for line in lines:
+            if line.content is None:
+                yield RawRecord(line.number, None, 0, too_long(file.max_line_bytes))
+            elif line.content.strip():
+                yield RawRecord(line.number, line.content, len(line.content))
+
+    def parse(self, record: RawRecord, name: str) -> Parsed:
+        """Makes a conversation of a line."""
+        assert isinstance(record.payload, bytes)
+        text = decode_line(record.payload)
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise BadRecord(f"no JSON: {error.msg} at character {error.pos + 1}") from error
+        except (RecursionError, ValueError) as error:
+            raise BadRecord("no JSON that can be read: nested too deeply or a number too long") from error
+        return _conversation(value, name)
+
+
+def _conversation(value: object, name: str) -> Parsed:
+    if not isinstance(value, dict):
+        raise BadRecord("expected a JSON object with 'turns' or 'messages'")
+    key = "turns" if "turns" in value else "messages"
+    items = value.get(key)
+    if not isinstance(items, list):
+        raise BadRecord("expected a list 'turns' or 'messages'")
+    id_ = value.get("id", name)
+    if isinstance(id_, bool) or not isinstance(id_, str | int):
+        raise BadRecord("'id' is neither a text nor a whole number")
+    turns = [_turn(item, f"{key}[{place}]") for place, item in enumerate(items)]
+    return Parsed(
+        Conversation(str(id_), tuple(turn for turn, _ in turns)),
+        roles=bool(turns) and all(is_role for _, is_role in turns),
+    )
+
+
+def _turn(item: object, place: str) -> tuple[Turn, bool]:
+    """The turn, and whether it is of the role/content kind."""
+    if not isinstance(item, dict):
+        raise BadRecord(f"{place} is no JSON object")
+    is_role = "role" in item and "speaker" not in item
+    speaker = item.get("role" if is_role else "speaker")
+    if isinstance(speaker, bool) or not isinstance(speaker, str | int):
+        raise BadRecord(f"{place} has no 'speaker' (or 'role') that is a text")
+    if "text" in item:
+        text = item["text"]
+    elif "content" in item:
+        text = _content(item["content"])
+    else:
+        raise BadRecord(f"{place} has no 'text' (or 'content')")
+    if not isinstance(text, str):
+        raise BadRecord(f"the text of {place} is no text")
+    return Turn(str(speaker), text), is_role
+
+
+def _content(content: object) -> object:
+    if content is None:
+        return ""
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        return " ".join(text for text in texts if isinstance(text, str))
+    return content

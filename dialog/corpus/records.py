@@ -1,0 +1,181 @@
+"""What readers of logs share: a log file as numbered lines, a raw record, a parsed record.
+
+Reading has two halves. `records` cuts a file into raw records: cheap, in one process, in the file's order.
+`parse` makes a conversation of one: costly, in any process. A record that cannot be parsed is bad: named,
+counted and skipped. A file that cannot be read on (a cut-off gzip file) stops everything, since nobody
+knows how much is lost.
+"""
+
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from dialog.conversation import Conversation
+from dialog.errors import LogError
+
+__all__ = ["BadRecord", "Line", "LogFile", "LogFormat", "Parsed", "RawRecord", "decode_line"]
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class BadRecord(Exception):
+    """A record that is skipped; its message is the reason. Never leaves this package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line without its end; `content` is None where it is longer than allowed.
+
+    Attributes:
+        number: from 1.
+    """
+
+    number: int
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """What becomes one conversation.
+
+    Attributes:
+        line: where it starts, from 1.
+        payload: what the format's `parse` takes.
+        num_bytes: about its size.
+        error: why it is bad already; None where it is not.
+    """
+
+    line: int
+    payload: object
+    num_bytes: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A conversation as its log says it.
+
+    Attributes:
+        conversation: not cleaned.
+        roles: its speakers are the roles of a role/content log (user, assistant, system).
+    """
+
+    conversation: Conversation
+    roles: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One file of conversations, plain or gzip.
+
+    Attributes:
+        path: as it is opened.
+        max_line_bytes: the longest line, and the longest conversation of several lines.
+    """
+
+    path: Path
+    max_line_bytes: int
+
+    def lines(self, progress: Callable[[int], None] | None = None) -> Iterator[Line]:
+        """Yields the lines; memory stays within `max_line_bytes`.
+
+        Args:
+            progress: is told now and then how many bytes of the file (as it lies on disk) are read.
+
+        Raises:
+            LogError: the file cannot be opened, or is a damaged gzip file.
+        """
+        number = 0
+        try:
+            with self._open() as (stream, position):
+                while content := stream.readline(self.max_line_bytes + 1):
+                    number += 1
+                    if progress is not None and number % 256 == 0:
+                        progress(position())
+                    yield self._line(number, content, stream)
+                if progress is not None:
+                    progress(position())
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise LogError(
+                f"{self.path} is damaged or cut off after line {number} (gzip: {error}): take a copy that is whole"
+            ) from error
+        except OSError as error:
+            raise LogError(f"{self.path} cannot be read: {error.strerror or error}") from error
+
+    def sample(self, num_bytes: int) -> bytes:
+        """Returns the file's first bytes, unpacked, without a byte order mark.
+
+        Raises:
+            LogError: as `lines`.
+        """
+        try:
+            with self._open() as (stream, _):
+                return stream.read(num_bytes).removeprefix(_BYTE_ORDER_MARK)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise LogError(f"{self.path} is damaged or cut off (gzip: {error}): take a copy that is whole") from error
+        except OSError as error:
+            raise LogError(f"{self.path} cannot be read: {error.strerror or error}") from error
+
+    def _line(self, number: int, content: bytes, stream: BinaryIO) -> Line:
+        too_long = len(content) > self.max_line_bytes and not content.endswith(b"\n")
+        if too_long:
+            while content and not content.endswith(b"\n"):
+                content = stream.readline(1 << 20)
+            return Line(number, None)
+        if number == 1:
+            content = content.removeprefix(_BYTE_ORDER_MARK)
+        return Line(number, content.rstrip(b"\r\n"))
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
+        with self.path.open("rb") as file:
+            if file.peek(2)[:2] == b"\x1f\x8b":
+                with gzip.open(file) as unpacked:
+                    yield cast(BinaryIO, io.BufferedReader(unpacked, 1 << 18)), file.tell
+            else:
+                yield file, file.tell
+
+
+class LogFormat(Protocol):
+    """A log format with its options; small and picklable, for `parse` runs in other processes."""
+
+    @property
+    def name(self) -> str:
+        """The word that `--format` takes."""
+
+    def records(self, file: LogFile, lines: Iterator[Line]) -> Iterator[RawRecord]:
+        """Cuts a file into records, in its order.
+
+        Raises:
+            LogFormatError: the file as a whole is not in this format.
+        """
+
+    def parse(self, record: RawRecord, name: str) -> Parsed:
+        """Makes a conversation of a record; `name` is its id where the log gives none.
+
+        Raises:
+            BadRecord: it is none; the message is the reason.
+        """
+
+
+def decode_line(content: bytes) -> str:
+    """Returns the text of a line.
+
+    Raises:
+        BadRecord: it is not UTF-8.
+    """
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        byte = content[error.start]
+        raise BadRecord(f"not UTF-8: byte 0x{byte:02X} at offset {error.start} of the line") from error
+
+
+def too_long(max_line_bytes: int, what: str = "the line") -> str:
+    """The reason for a record that is longer than allowed."""
+    return f"{what} is longer than {max_line_bytes:,} bytes (--max-line-mib)"

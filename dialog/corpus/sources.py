@@ -1,0 +1,117 @@
+"""Which files are read, in which format, for which split."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialog.corpus.formats import FormatOptions, find_format, is_known_file
+from dialog.corpus.records import LogFile, LogFormat
+from dialog.corpus.splits import splits_by_names
+from dialog.corpus.tokenized import SPLITS
+from dialog.errors import LogError, LogFormatError, UsageError
+
+__all__ = ["Source", "Sources", "find_sources"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file to read.
+
+    Attributes:
+        file: where it is.
+        log_format: what it is in; None for an empty file.
+        split: the split that it is given for; None where the split is drawn.
+    """
+
+    file: LogFile
+    log_format: LogFormat | None
+    split: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All files to read, in order.
+
+    Attributes:
+        files: what is read.
+        left_out: files of folders that are not read, each with the reason.
+        split_by: `files` (given by option), `names` (of files or folders) or `hash`.
+    """
+
+    files: list[Source]
+    left_out: list[str]
+    split_by: str
+
+
+def find_sources(
+    logs: Sequence[Path],
+    given: Mapping[str, Sequence[Path]],
+    options: FormatOptions,
+    split_by: str,
+    max_line_bytes: int,
+) -> Sources:
+    """Lists the files of `logs` and `given` and finds out their formats.
+
+    Args:
+        logs: files, and folders of which all known files are read, sorted.
+        given: files and folders for each split; excludes `logs`.
+        options: of the formats.
+        split_by: `names`, `hash`, or `auto`: names where every file has one and some file is for training.
+        max_line_bytes: see `LogFile`.
+
+    Raises:
+        UsageError: no files, or both kinds.
+        LogError: a file cannot be read, a folder holds none.
+    """
+    named_splits = [(split, path) for split in SPLITS for path in given.get(split, ())]
+    if bool(logs) == bool(named_splits):
+        raise UsageError("give LOGS, or --train with --valid and --test, and not both or none")
+    if named_splits and not given.get("train"):
+        raise UsageError("--valid and --test need --train: name the files to train on")
+    pairs = named_splits or [(None, path) for path in logs]
+    found: list[Source] = []
+    roots: list[tuple[Path, Path]] = []
+    left_out: list[str] = []
+    for split, path in pairs:
+        sources = _of_path(path, split, options, max_line_bytes, left_out)
+        found += sources
+        roots += [(source.file.path, path) for source in sources]
+    if named_splits:
+        return Sources(found, left_out, "files")
+    names = None if split_by == "hash" else splits_by_names(roots)
+    if names is not None:
+        named = [Source(each.file, each.log_format, split) for each, split in zip(found, names, strict=True)]
+        return Sources(named, left_out, "names")
+    if split_by == "names":
+        raise UsageError(
+            "--split-by names needs train, valid or test in the name of every file or of its folder: "
+            "rename them, or give --train, --valid and --test"
+        )
+    return Sources(found, left_out, "hash")
+
+
+def _of_path(
+    path: Path, split: str | None, options: FormatOptions, max_line_bytes: int, left_out: list[str]
+) -> list[Source]:
+    if not path.exists():
+        raise LogError(f"{path} does not exist: check the path")
+    if not path.is_dir():
+        file = LogFile(path, max_line_bytes)
+        return [Source(file, find_format(file, options), split)]
+    known = sorted(file for file in path.rglob("*") if file.is_file() and is_known_file(file))
+    sources: list[Source] = []
+    for each in known:
+        file = LogFile(each, max_line_bytes)
+        try:
+            sources.append(Source(file, find_format(file, options), split))
+        except LogFormatError as error:
+            left_out.append(str(error))
+    kinds = {source.log_format.name for source in sources if source.log_format}
+    if "plain" in kinds and len(kinds) > 1:
+        # Notes and lists beside the logs read as plain text too: among files in other formats they are none.
+        plain = [each for each in sources if each.log_format and each.log_format.name == "plain"]
+        left_out += [f"{each.file.path}: no conversations as in the other files; name it to have it read" for each in plain]
+        sources = [each for each in sources if each not in plain]
+    if not sources:
+        raise LogError(f"the folder {path} holds no file of conversations: name the files, or see --format")
+    return sources

@@ -1,0 +1,44 @@
+"""Diagonal Gaussians computed by networks: the prior and the posterior of a latent variable.
+
+Serban et al. 2017, "A Hierarchical Latent Variable Encoder-Decoder Model for Generating Dialogues",
+equations 3 to 6: two tanh layers, then a linear layer each for the mean and, through softplus, for the
+variance, which is multiplied by a small constant so that prior and posterior start close together.
+"""
+
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+from torch.nn import functional
+
+__all__ = ["DiagonalGaussian", "diagonal_gaussian"]
+
+
+def diagonal_gaussian(loc: Tensor, scale: Tensor) -> Independent:
+    """Returns N(loc, scale^2) over vectors (row, latent), its dimensions independent."""
+    return Independent(Normal(loc, scale), 1)
+
+
+class DiagonalGaussian(nn.Module):
+    """p(z | condition), named by what it parameterises.
+
+    Args:
+        condition_size: size of what it is conditioned on.
+        hidden_size: size of both tanh layers.
+        latent_size: dimensions of z.
+        variance_scale: what softplus is multiplied by to give the *variance*; 0.1 in the paper's code.
+    """
+
+    def __init__(self, condition_size: int, hidden_size: int, latent_size: int, variance_scale: float):
+        super().__init__()
+        self.variance_scale = variance_scale
+        self.hidden = nn.Sequential(
+            nn.Linear(condition_size, hidden_size), nn.Tanh(), nn.Linear(hidden_size, hidden_size), nn.Tanh()
+        )
+        self.loc = nn.Linear(hidden_size, latent_size)
+        self.variance = nn.Linear(hidden_size, latent_size)
+
+    def forward(self, condition: Tensor) -> Independent:
+        """Returns the distribution over (row, latent) for conditions (row, condition)."""
+        hidden = self.hidden(condition)
+        # Half precision would leave too few digits for a difference of two variances.
+        variance = self.variance_scale * functional.softplus(self.variance(hidden).to(self.loc.weight.dtype))
+        return diagonal_gaussian(self.loc(hidden).to(self.loc.weight.dtype), (variance + 1e-8).sqrt())

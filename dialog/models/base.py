@@ -1,0 +1,216 @@
+"""What every reply model promises; training, decoding, evaluation and the app build on this alone.
+
+A conversation is read turn by turn into a `ContextState` of bounded size. From it a reply is planned (a
+`DecoderState`: for a latent model with its z) and decoded token by token, or scored all at once.
+
+Shapes: `conversation`, `reply` and `row` count rows of a batch, `time` tokens, `latent` dimensions of z.
+"""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dialog.models.config import Settings
+from dialog.text.batches import Batch, Utterances
+
+__all__ = ["ContextState", "DecoderState", "LossParts", "ReplyModel", "State"]
+
+
+@dataclass(frozen=True, slots=True)
+class LossParts:
+    """What a batch costs, summed over the tokens of each reply, nothing weighted or smoothed.
+
+    Attributes:
+        nll: (reply,) nats; for a latent model at a z drawn from the posterior.
+        num_tokens: (reply,) int64, the end tokens counted.
+        kl: (reply, latent) nats of KL(posterior || prior), or None for a model without a latent.
+        auxiliary: further terms (reply,) in nats by name: `uniform` (the cross-entropy against the
+            uniform distribution, for label smoothing), `bag_of_words`.
+    """
+
+    nll: Tensor
+    num_tokens: Tensor
+    kl: Tensor | None = None
+    auxiliary: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class State(ABC):
+    """Tensors whose first dimension counts rows; subclasses are frozen dataclasses of such fields."""
+
+    def select(self, rows: Tensor | Sequence[int]) -> Self:
+        """Returns the state of the rows `rows` (row,), in that order; a row may be taken many times."""
+        return self._map(lambda value: value[torch.as_tensor(rows, device=value.device)])
+
+    @classmethod
+    def concat(cls, states: Sequence[Self]) -> Self:
+        """Returns one state with the rows of all `states`, their further dimensions padded by zeros."""
+        columns = ([getattr(s, f.name) for s in states] for f in dataclasses.fields(states[0]))  # type: ignore[arg-type]
+        return cls(*(None if column[0] is None else _concat(column) for column in columns))
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows the state has."""
+        return len(self._tensors()[0])
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that the tensors take."""
+        return sum(value.numel() * value.element_size() for value in self._tensors())
+
+    def _tensors(self) -> list[Tensor]:
+        values = (getattr(self, f.name) for f in dataclasses.fields(self))  # type: ignore[arg-type]
+        return [value for value in values if value is not None]
+
+    def _map(self, change: Any) -> Self:
+        values = (getattr(self, f.name) for f in dataclasses.fields(self))  # type: ignore[arg-type]
+        return type(self)(*(None if value is None else change(value) for value in values))
+
+
+def _concat(tensors: Sequence[Tensor]) -> Tensor:
+    shape = [max(sizes) for sizes in zip(*(t.shape[1:] for t in tensors), strict=True)]
+    padded = []
+    for tensor in tensors:
+        missing = [size for have, want in zip(tensor.shape[1:], shape, strict=True) for size in (want - have, 0)]
+        padded.append(functional.pad(tensor, missing[::-1]))
+    return torch.cat(padded)
+
+
+class ContextState(State):
+    """What a model keeps of the turns so far, a row for each conversation; its size is bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderState(State):
+    """Replies being decoded, a row each.
+
+    Attributes:
+        hidden: (row, layer, hidden) of the decoder.
+        constant: (row, size), what the decoder is given at every step, or None.
+        constant_gates: (row, 3 * hidden), the product of `constant`, computed once a reply.
+        key: (row, source_time, hidden), what attention compares with.
+        value: (row, source_time, size), what attention sums.
+        mask: (row, source_time), True is real.
+        latents: (row, latent), the z of each reply, or None.
+        attention: (row, source_time), the weights of the last step, or None before the first.
+    """
+
+    hidden: Tensor
+    constant: Tensor | None
+    constant_gates: Tensor | None
+    key: Tensor
+    value: Tensor
+    mask: Tensor
+    latents: Tensor | None = None
+    attention: Tensor | None = None
+
+
+class ReplyModel(nn.Module, ABC):
+    """The promises. Modules keep nothing between calls; all randomness comes from given generators."""
+
+    config_class: ClassVar[type[Settings]]
+    config: Settings
+    latent_size: int = 0
+    """Dimensions of z; 0 for a model without a latent variable."""
+
+    @abstractmethod
+    def loss(
+        self, batch: Batch, generator: torch.Generator, state: ContextState | None = None
+    ) -> LossParts:
+        """Scores every target of a batch in one pass.
+
+        Args:
+            batch: windows of conversations, on the model's device.
+            generator: on the model's device; draws dropout (in training) and posterior samples.
+            state: what was read before the windows' first turns; the empty context if None.
+        """
+
+    def forward(
+        self, batch: Batch, generator: torch.Generator, state: ContextState | None = None
+    ) -> LossParts:
+        """Is `loss`, under the name that wrappers for several devices call."""
+        return self.loss(batch, generator, state)
+
+    @abstractmethod
+    def start(self, num_conversations: int) -> ContextState:
+        """Returns the empty context of some conversations."""
+
+    @abstractmethod
+    def observe(self, state: ContextState, utterances: Utterances) -> ContextState:
+        """Reads one more utterance for each conversation; costs the same at any turn."""
+
+    @abstractmethod
+    def plan(
+        self,
+        state: ContextState,
+        generators: Sequence[torch.Generator],
+        latents: Tensor | None = None,
+    ) -> DecoderState:
+        """Starts one reply for each row of `state`.
+
+        Args:
+            state: a row a reply (`select` repeats a conversation for several replies).
+            generators: one on the CPU for each reply; draws z from the prior.
+            latents: (reply, latent) to use instead of a draw; only for a model that has a latent.
+
+        Raises:
+            UsageError: latents are given to a model without a latent variable.
+        """
+
+    @abstractmethod
+    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Reads one token for each row.
+
+        Args:
+            tokens: (row,) int64; the start token first.
+            state: of the same rows.
+
+        Returns:
+            The next token's logits (row, vocabulary), and the state after the token.
+        """
+
+    @abstractmethod
+    def score(self, state: DecoderState, replies: Utterances) -> Tensor:
+        """Returns log p(token | earlier tokens), teacher-forced, (reply, time), 0 behind each row's end.
+
+        Args:
+            state: from `plan`, before any step.
+            replies: a row for each row of the state.
+        """
+
+    def log_weights(self, batch: Batch, num_samples: int, generator: torch.Generator) -> Tensor:
+        """Returns log p(x|z) + log p(z|c) - log q(z|c,x), (reply, sample), z drawn from the posterior.
+
+        Raises:
+            UsageError: the model has no latent variable.
+        """
+        from dialog.errors import UsageError
+
+        raise UsageError(
+            f"{type(self).__name__} has no latent variable to draw; its likelihood is exact, ask `loss`"
+        )
+
+    def initialise_from(self, weights: Mapping[str, Tensor]) -> list[str]:
+        """Takes over the weights of another model where names and sizes allow.
+
+        A weight that here has further columns behind the other's keeps its own in these.
+
+        Returns:
+            The names that were taken over, whole or in part.
+
+        Raises:
+            ConfigError: no name is shared, or a shared weight has another size.
+        """
+        from dialog.models.transfer import take_over
+
+        return take_over(self, weights)
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers are trained."""
+        return sum(p.numel() for p in self.parameters())

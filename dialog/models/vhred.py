@@ -1,0 +1,175 @@
+"""VHRED: HRED with a latent variable for each reply, so that the course of the reply varies.
+
+Serban et al. 2017, "A Hierarchical Latent Variable Encoder-Decoder Model for Generating Dialogues":
+
+    prior      p(z | c)    = N(loc_p(c), scale_p(c)^2)
+    posterior  q(z | c, x) = N(loc_q([c; u(x)]), scale_q([c; u(x)])^2)
+    log p(x | c)  >=  E_q log p(x | z, c)  -  KL(q || p)
+
+The decoder gets [c; z] at every step. The optional bag-of-words loss, which asks z and c to tell which
+words the reply has, is Zhao, Zhao and Eskenazi 2017, "Learning Discourse-level Diversity for Neural Dialog
+Models using Conditional Variational Autoencoders", equation 5, here with the output layer's own embedding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, kl_divergence
+
+from dialog.layers.latent import DiagonalGaussian
+from dialog.models.base import ContextState, DecoderState, LossParts, ReplyModel
+from dialog.models.config import Settings, setting
+from dialog.models.hierarchy import HierarchicalContext, HierarchicalState, Reading
+from dialog.models.parts import Replies, ReplyDecoder, TokenTable, UtteranceEncoder, generators_noise
+from dialog.models.scoring import reply_losses, score_replies
+from dialog.text.batches import Batch, Utterances
+
+__all__ = ["VHRED", "VHREDConfig"]
+
+
+@dataclass(frozen=True)
+class VHREDConfig(Settings):
+    """Sizes of a VHRED; each field says its unit."""
+
+    vocab_size: int = setting(8000, "tokens that the tokenizer knows; taken from the corpus", minimum=5)
+    embedding_size: int = setting(256, "numbers for a token", minimum=1)
+    hidden_size: int = setting(256, "numbers of the decoder's state and of an encoded token; even", minimum=2)
+    context_size: int = setting(256, "numbers of the context RNN's state", minimum=1)
+    encoder_layers: int = setting(1, "layers of the utterance encoder", minimum=1, below=9)
+    decoder_layers: int = setting(1, "layers of the decoder", minimum=1, below=9)
+    attention_turns: int = setting(1, "last turns whose tokens a reply attends over", minimum=1)
+    max_utterance_tokens: int = setting(64, "tokens of an utterance that are read, the first ones", minimum=2)
+    dropout: float = setting(0.1, "share of values dropped in training", minimum=0.0, below=1.0)
+    latent_size: int = setting(100, "dimensions of z", minimum=1)
+    latent_hidden_size: int = setting(200, "numbers of each tanh layer of prior and posterior", minimum=1)
+    variance_scale: float = setting(0.1, "what softplus is multiplied by to give a variance", minimum=1e-6)
+    word_dropout: float = setting(
+        0.25, "share of the decoder's input tokens made unknown in training", minimum=0.0, below=1.0
+    )
+    bag_of_words: bool = setting(False, "whether [c; z] must also tell the reply's words, unordered")
+
+
+class VHRED(ReplyModel):
+    """See the module's docstring.
+
+    Args:
+        config: sizes.
+    """
+
+    config_class = VHREDConfig
+    config: VHREDConfig
+
+    def __init__(self, config: VHREDConfig):
+        super().__init__()
+        self.config = config
+        self.latent_size = config.latent_size
+        self.table = TokenTable(config.vocab_size, config.embedding_size, config.dropout)
+        encoder = UtteranceEncoder(
+            config.embedding_size,
+            config.hidden_size,
+            config.encoder_layers,
+            config.max_utterance_tokens,
+            config.dropout,
+        )
+        self.hierarchy = HierarchicalContext(encoder, config.context_size, config.attention_turns)
+        self.decoder = ReplyDecoder(
+            config.embedding_size,
+            config.hidden_size,
+            config.decoder_layers,
+            condition_size=config.context_size + config.latent_size,
+            memory_size=encoder.output_size,
+            at_every_step=True,
+            dropout_rate=config.dropout,
+        )
+        sizes = config.latent_hidden_size, config.latent_size, config.variance_scale
+        self.prior = DiagonalGaussian(config.context_size, *sizes)
+        self.posterior = DiagonalGaussian(config.context_size + encoder.output_size, *sizes)
+        if config.bag_of_words:
+            self.words = nn.Sequential(
+                nn.Linear(config.context_size + config.latent_size, config.embedding_size), nn.Tanh()
+            )
+
+    def loss(
+        self, batch: Batch, generator: torch.Generator, state: ContextState | None = None
+    ) -> LossParts:
+        """See `ReplyModel.loss`."""
+        reading, prior, posterior = self._infer(batch, generator, state)
+        latents = _draw(posterior, generator)
+        condition = torch.cat([reading.contexts, latents.to(reading.contexts.dtype)], dim=1)
+        replies = Replies.of(batch.replies())
+        inputs = replies.drop_words(self.config.word_dropout, generator) if self.training else replies
+        parts = reply_losses(self.table, self.decoder, inputs, condition, reading.memory, generator)
+        kl = kl_divergence(posterior.base_dist, prior.base_dist)
+        auxiliary = dict(parts.auxiliary)
+        if self.config.bag_of_words and self.training:
+            auxiliary["bag_of_words"] = self._bag_of_words(condition, replies)
+        return replace(parts, kl=kl, auxiliary=auxiliary)
+
+    def start(self, num_conversations: int) -> HierarchicalState:
+        """See `ReplyModel.start`."""
+        return self.hierarchy.start(num_conversations)
+
+    def observe(self, state: ContextState, utterances: Utterances) -> HierarchicalState:
+        """See `ReplyModel.observe`."""
+        assert isinstance(state, HierarchicalState)
+        return self.hierarchy.observe(self.table, state, utterances)
+
+    def plan(
+        self,
+        state: ContextState,
+        generators: Sequence[torch.Generator],
+        latents: Tensor | None = None,
+    ) -> DecoderState:
+        """See `ReplyModel.plan`; z is drawn from the prior unless given."""
+        assert isinstance(state, HierarchicalState)
+        if latents is None:
+            prior = self.prior(state.context).base_dist
+            latents = prior.loc + prior.scale * generators_noise(generators, self.latent_size, prior.loc)
+        condition = torch.cat([state.context, latents.to(state.context)], dim=1)
+        return self.decoder.begin(condition, self.hierarchy.memory_of(state), latents)
+
+    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """See `ReplyModel.step`."""
+        features, after = self.decoder.step(self.table.embed(tokens), state)
+        return self.table.logits(features), after
+
+    def score(self, state: DecoderState, replies: Utterances) -> Tensor:
+        """See `ReplyModel.score`."""
+        return score_replies(self.table, self.decoder, state, replies)
+
+    def log_weights(self, batch: Batch, num_samples: int, generator: torch.Generator) -> Tensor:
+        """See `ReplyModel.log_weights`; the context is read once for all samples."""
+        reading, prior, posterior = self._infer(batch, generator, None)
+        replies = Replies.of(batch.replies())
+        columns = []
+        for _ in range(num_samples):
+            latents = _draw(posterior, generator)
+            condition = torch.cat([reading.contexts, latents], dim=1)
+            parts = reply_losses(self.table, self.decoder, replies, condition, reading.memory, generator)
+            columns.append(prior.log_prob(latents) - posterior.log_prob(latents) - parts.nll)
+        return torch.stack(columns, dim=1)
+
+    def _infer(
+        self, batch: Batch, generator: torch.Generator, state: ContextState | None
+    ) -> tuple[Reading, Independent, Independent]:
+        assert state is None or isinstance(state, HierarchicalState)
+        reading = self.hierarchy.read(self.table, batch, generator, state, with_targets=True)
+        assert reading.targets is not None
+        prior = self.prior(reading.contexts)
+        posterior = self.posterior(torch.cat([reading.contexts, reading.targets], dim=1))
+        return reading, prior, posterior
+
+    def _bag_of_words(self, condition: Tensor, replies: Replies) -> Tensor:
+        """Returns -sum_t log softmax(E f([c; z]))[y_t] of each reply, (reply,), in nats."""
+        log_shares = torch.log_softmax(self.table.logits(self.words(condition)), dim=1)
+        return -replies.packing.sum_rows(log_shares[replies.packing.rows, replies.targets])
+
+
+def _draw(distribution: Independent, generator: torch.Generator) -> Tensor:
+    """Returns a reparameterised sample (row, latent), its noise from `generator`."""
+    loc, scale = distribution.base_dist.loc, distribution.base_dist.scale
+    noise = torch.randn(loc.shape, generator=generator, device=loc.device, dtype=loc.dtype)
+    sample: Tensor = loc + scale * noise
+    return sample
