@@ -1,16 +1,20 @@
-"""The log formats, and how the format of a file is found out by its content."""
+"""The log formats, and how the format of a file is found out: by its ending and its first 256 KiB."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from dialog.corpus.dailydialog import END_OF_UTTERANCE, DailyDialog
 from dialog.corpus.jsonl import JsonLines
+from dialog.corpus.plain import PlainText, uses_names
 from dialog.corpus.records import LogFile, LogFormat
+from dialog.corpus.table import Columns, Table, find_delimiter
 from dialog.errors import LogFormatError
 
 __all__ = ["FORMATS", "FormatOptions", "find_format", "is_known_file"]
 
 FORMATS = ("jsonl", "csv", "tsv", "plain", "dailydialog")
-_SUFFIXES = {".jsonl", ".ndjson", ".csv", ".tsv", ".txt", ".log"}
+_BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
+_KNOWN_SUFFIXES = {*_BY_SUFFIX, ".txt", ".log"}
 _SAMPLE_BYTES = 1 << 18
 
 
@@ -20,26 +24,89 @@ class FormatOptions:
 
     Attributes:
         name: one of FORMATS, or None to find out.
+        column_conversation, column_speaker, column_text, column_time: columns of CSV/TSV; None to find out.
+        names: whether lines of plain text begin with `Name: `: `auto`, `yes` or `no`.
     """
 
     name: str | None = None
+    column_conversation: str | None = None
+    column_speaker: str | None = None
+    column_text: str | None = None
+    column_time: str | None = None
+    names: str = "auto"
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of CSV/TSV."""
+        return Columns(self.column_conversation, self.column_speaker, self.column_text, self.column_time)
 
 
 def is_known_file(path: Path) -> bool:
     """Whether a file in a folder is looked at: by its ending, `.gz` or not."""
-    return _suffix(path) in _SUFFIXES
-
-
-def _suffix(path: Path) -> str:
-    name = path.name.lower().removesuffix(".gz")
-    return Path(name).suffix
+    return _suffix(path) in _KNOWN_SUFFIXES
 
 
 def find_format(file: LogFile, options: FormatOptions) -> LogFormat | None:
-    """Returns the format of a file; None for an empty one."""
+    """Returns the format of a file; None for an empty one.
+
+    Raises:
+        LogFormatError: the file is binary or in no known format.
+        LogError: it cannot be read.
+    """
     sample = file.sample(_SAMPLE_BYTES)
     if not sample.strip():
         return None
-    if sample.lstrip().startswith(b"{"):
+    _check_text(file.path, sample)
+    name = options.name or _BY_SUFFIX.get(_suffix(file.path)) or _by_content(file.path, sample, options)
+    if name == "jsonl":
         return JsonLines()
-    raise LogFormatError(f"{file.path} is in no known format: name it with --format ({', '.join(FORMATS)})")
+    if name == "dailydialog":
+        return DailyDialog()
+    if name == "plain":
+        return PlainText(names=options.names == "yes" or (options.names == "auto" and uses_names(_lines(sample))))
+    if name == "csv":
+        return Table("csv", find_delimiter(_first_line(sample)) or ",", options.columns)
+    if name == "tsv":
+        return Table("tsv", "\t", options.columns)
+    raise LogFormatError(f"there is no format {name!r}: choose one of {', '.join(FORMATS)}")
+
+
+def _by_content(path: Path, sample: bytes, options: FormatOptions) -> str:
+    first = _first_line(sample)
+    if first.startswith("{"):
+        return "jsonl"
+    if first.startswith("["):
+        raise LogFormatError(
+            f"{path} holds one JSON list, but JSON Lines are expected: write each conversation of the list "
+            "on a line of its own"
+        )
+    lines = [line for line in _lines(sample) if line.strip()]
+    if sum(END_OF_UTTERANCE in line for line in lines) * 2 > len(lines):
+        return "dailydialog"
+    delimiter = find_delimiter(first)
+    if delimiter is not None and options.columns.fits(first, delimiter):
+        return "tsv" if delimiter == "\t" else "csv"
+    return "plain"
+
+
+def _suffix(path: Path) -> str:
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def _check_text(path: Path, sample: bytes) -> None:
+    if sample[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise LogFormatError(f"{path} is in UTF-16, but UTF-8 is expected: convert it first")
+    if b"\0" in sample:
+        raise LogFormatError(
+            f"{path} is a binary file (a zero byte at offset {sample.index(0):,}), but text in UTF-8 is expected"
+        )
+
+
+def _lines(sample: bytes) -> list[str]:
+    """The sample's lines; the last, which may be cut, is left out where there are others."""
+    lines = sample.decode(errors="replace").split("\n")
+    return [line.rstrip("\r") for line in (lines[:-1] if len(lines) > 1 else lines)]
+
+
+def _first_line(sample: bytes) -> str:
+    return next((line.strip() for line in _lines(sample) if line.strip()), "")

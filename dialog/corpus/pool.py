@@ -43,8 +43,8 @@ class OrderedPool:
                 yield waiting.popleft().result()
         except BrokenProcessPool as error:
             raise LogError(
-                "a worker process was killed, most likely for want of memory: try again with --workers 1 "
-                "or a smaller --max-line-mib"
+                "a worker process was killed, most likely for want of memory, or could not start: try again "
+                "with --workers 1 or a smaller --max-line-mib"
             ) from error
 
 

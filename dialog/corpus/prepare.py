@@ -86,9 +86,9 @@ class Settings:
     out: Path
     logs: Sequence[Path] = ()
     given: Mapping[str, Sequence[Path]] = field(default_factory=dict)
-    options: FormatOptions = FormatOptions()
+    options: FormatOptions = field(default_factory=FormatOptions)
     split_by: str = "auto"
-    shares: Shares = Shares()
+    shares: Shares = field(default_factory=Shares)
     reply_as: str | None = None
     vocabulary_size: int = 8_000
     tokenizer_kind: Kind = "unigram"

@@ -68,7 +68,7 @@ def find_sources(
         raise UsageError("give LOGS, or --train with --valid and --test, and not both or none")
     if named_splits and not given.get("train"):
         raise UsageError("--valid and --test need --train: name the files to train on")
-    pairs = named_splits or [(None, path) for path in logs]
+    pairs: list[tuple[str | None, Path]] = [*named_splits] or [(None, path) for path in logs]
     found: list[Source] = []
     roots: list[tuple[Path, Path]] = []
     left_out: list[str] = []

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 
@@ -150,7 +151,7 @@ class SplitWriter:
                 self.num_batches += 1
         self._waiting, self._waiting_bytes = [], 0
 
-    def __enter__(self) -> "SplitWriter":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

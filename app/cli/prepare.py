@@ -1,0 +1,140 @@
+"""`hred prepare`: conversation logs in, a tokenizer and a tokenised corpus out."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["prepare"]
+
+
+class Format(StrEnum):
+    """The log formats."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+    tsv = "tsv"
+    plain = "plain"
+    dailydialog = "dailydialog"
+
+
+class SplitBy(StrEnum):
+    """Where splits come from."""
+
+    auto = "auto"
+    names = "names"
+    hash = "hash"
+
+
+class TokenizerKind(StrEnum):
+    """The kinds of tokenizers."""
+
+    unigram = "unigram"
+    bpe = "bpe"
+
+
+class Names(StrEnum):
+    """Whether the lines of plain text begin with a speaker's name."""
+
+    auto = "auto"
+    yes = "yes"
+    no = "no"
+
+
+def prepare(
+    logs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files of conversations (.jsonl, .csv, .tsv, .txt, each also .gz), and folders of them."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write the corpus to.")] = Path("corpus"),
+    train: Annotated[
+        list[Path] | None, typer.Option(help="Files or folders to train on, instead of LOGS; can be repeated.")
+    ] = None,
+    valid: Annotated[
+        list[Path] | None, typer.Option(help="Files or folders for validation; without, a share of --train.")
+    ] = None,
+    test: Annotated[
+        list[Path] | None, typer.Option(help="Files or folders for the test; without, a share of --train.")
+    ] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="The format of all files; without, it is found out.")
+    ] = None,
+    reply_as: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Train on this speaker's turns alone, with all turns as context. "
+            "Without: all turns but the first, or the assistant's in role/content logs.",
+        ),
+    ] = None,
+    vocabulary_size: Annotated[
+        int, typer.Option(help="Tokens at most; a small corpus gets fewer.", min=261, max=1_000_000)
+    ] = 8_000,
+    tokenizer_kind: Annotated[TokenizerKind, typer.Option("--tokenizer", help="The kind of tokenizer.")] = (
+        TokenizerKind.unigram
+    ),
+    tokenizer_sample: Annotated[
+        int, typer.Option(help="Utterances that the tokenizer is trained on, drawn by --seed.", min=1)
+    ] = 200_000,
+    seed: Annotated[int, typer.Option(help="Of the splits and of the tokenizer's sample.")] = 1,
+    valid_share: Annotated[float, typer.Option(help="Share for validation, where it is drawn.")] = 0.05,
+    test_share: Annotated[float, typer.Option(help="Share for the test, where it is drawn.")] = 0.05,
+    split_by: Annotated[
+        SplitBy,
+        typer.Option(
+            help="'names': train, valid or test in the names of files or folders; 'hash': drawn from the "
+            "conversations' content; 'auto': names where every file has one."
+        ),
+    ] = SplitBy.auto,
+    max_bad: Annotated[float, typer.Option(help="The largest share of bad records before it stops.")] = 0.01,
+    max_line_mib: Annotated[
+        float, typer.Option(help="The longest line, or conversation of several lines, in MiB.", min=0.001)
+    ] = 64.0,
+    column_conversation: Annotated[
+        str | None, typer.Option(help="CSV/TSV: the column with the conversation's name.")
+    ] = None,
+    column_speaker: Annotated[str | None, typer.Option(help="CSV/TSV: the column with the speaker.")] = None,
+    column_text: Annotated[str | None, typer.Option(help="CSV/TSV: the column with the text.")] = None,
+    column_time: Annotated[
+        str | None, typer.Option(help="CSV/TSV: the column to sort a conversation's turns by.")
+    ] = None,
+    names: Annotated[
+        Names, typer.Option(help="Plain text: whether lines begin with 'Name: '; found out by 'auto'.")
+    ] = Names.auto,
+    workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.", min=0)] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a prepared corpus in --out.")] = False,
+) -> None:
+    """Prepare conversation logs for training: clean them, split them, make a tokenizer."""
+    from app.cli.prepare_report import show_progress, show_report
+    from dialog.corpus.formats import FormatOptions
+    from dialog.corpus.prepare import Settings, prepare_corpus
+    from dialog.corpus.splits import Shares
+
+    settings = Settings(
+        logs=logs or (),
+        given={"train": train or (), "valid": valid or (), "test": test or ()},
+        out=out,
+        options=FormatOptions(
+            name=format_.value if format_ else None,
+            column_conversation=column_conversation,
+            column_speaker=column_speaker,
+            column_text=column_text,
+            column_time=column_time,
+            names=names.value,
+        ),
+        split_by=split_by.value,
+        shares=Shares(valid_share, test_share),
+        reply_as=reply_as,
+        vocabulary_size=vocabulary_size,
+        tokenizer_kind=tokenizer_kind.value,
+        tokenizer_sample=tokenizer_sample,
+        seed=seed,
+        max_bad=max_bad,
+        max_line_bytes=int(max_line_mib * 2**20),
+        workers=workers,
+        overwrite=overwrite,
+    )
+    with show_progress() as progress:
+        corpus = prepare_corpus(settings, progress)
+    show_report(corpus)
