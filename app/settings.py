@@ -23,7 +23,7 @@ class Settings:
     """What the app is started with.
 
     Attributes:
-        data_folder: the user's own data, absolute; made by what first writes there, never by reading settings.
+        data_folder: the user's own data, absolute; made by what first writes there.
         database_url: the session store, as a SQLAlchemy URL; may hold a password, so never print it.
         host: the address that the server listens on; by default only this machine reaches it.
         port: the TCP port that the server listens on.

@@ -8,6 +8,7 @@ waits for nobody (WAL).
 import os
 import sqlite3
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -18,7 +19,7 @@ from app.store.failures import as_store_errors
 from app.store.tables import SCHEMA_VERSION, Base, SchemaRow
 from dialog.errors import StoreError
 
-__all__ = ["empty_log", "name_of", "open_database", "parse_url", "writing"]
+__all__ = ["forget", "name_of", "open_database", "parse_url", "writing"]
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for the one before it
 CHECKPOINT_TIMEOUT = 2_000  # milliseconds that emptying the log waits for readers
@@ -83,23 +84,48 @@ def writing(engine: Engine) -> Engine:
     return engine.execution_options(hred_writes=True)
 
 
-def empty_log(engine: Engine) -> None:
-    """Moves SQLite's write-ahead log into the file and cuts it to nothing, so deleted text stays nowhere.
+def forget(engine: Engine, session_id: str) -> None:
+    """Takes the last bytes of a deleted session out of SQLite's file and log; does nothing elsewhere.
+
+    `secure_delete` overwrites a deleted row where it stands, but not the copies that SQLite leaves in the
+    unused part of a page when it shares out rows among pages. Each copy of a row begins with its ids, so the
+    session's id tells whether there is one; then, and only then, the file is written anew.
 
     When somebody reads for longer than `CHECKPOINT_TIMEOUT`, the log stays until the next deletion or
     until the store is closed.
+
+    Raises:
+        StoreError: the file could not be written anew; the session is deleted all the same.
     """
     if engine.dialect.name != "sqlite":
         return
-    connection = engine.raw_connection()
+    pooled = engine.raw_connection()
     try:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {CHECKPOINT_TIMEOUT}")
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
-        cursor.close()
+        connection = cast(sqlite3.Connection, pooled.driver_connection)
+        if _holds(connection, session_id.encode()):
+            connection.execute("VACUUM")
+        connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_TIMEOUT}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
+    except sqlite3.Error as error:
+        pooled.invalidate(error)
+        raise StoreError(
+            f"the chat was deleted, but traces of it may be left in {name_of(engine.url)} "
+            f"({error.sqlite_errorname}); free some space on the disk and run VACUUM on it"
+        ) from error
     finally:
-        connection.close()
+        pooled.close()
+
+
+def _holds(connection: sqlite3.Connection, content: bytes) -> bool:
+    """Returns whether bytes stand anywhere in the pages of a database, used or not.
+
+    The pages are asked from SQLite: a file that this process opens and closes itself would take SQLite's
+    locks on it away, for all connections of the process.
+    """
+    if not hasattr(connection, "serialize"):  # SQLite was built without it
+        return True
+    return content in connection.serialize()
 
 
 def _make_file(path: Path, place: str) -> None:

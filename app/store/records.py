@@ -5,7 +5,6 @@ A score or a latent that is not a finite number is kept and comes back as what i
 """
 
 import math
-
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal

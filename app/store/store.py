@@ -17,7 +17,7 @@ from sqlalchemy.orm import sessionmaker
 
 from app.settings import Settings
 from app.store import queries
-from app.store.database import empty_log, name_of, open_database, parse_url, writing
+from app.store.database import forget, name_of, open_database, parse_url, writing
 from app.store.failures import as_store_errors
 from app.store.records import (
     Role,
@@ -158,8 +158,7 @@ class Store:
             row = queries.session_of(transaction, owner, session_id, lock=True)
             transaction.execute(delete(MessageRow).where(MessageRow.session_id == row.id))
             transaction.delete(row)
-        with as_store_errors(self._place):
-            empty_log(self._engine)
+        forget(self._engine, session_id)
 
     def add_user_message(
         self, owner: str, session_id: str, parent_id: str | None, text: str, client_id: str
