@@ -9,12 +9,15 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, insert, or
 from sqlalchemy.orm import Session as Transaction
 
 from app.store.records import Role, StoredSession
-from app.store.tables import MessageRow, SessionRow
+from app.store.tables import MessageRow, OwnerRow, SessionRow
 from dialog.errors import StoreError
 
 __all__ = [
+    "check_owner",
     "children_of",
     "insert_message",
+    "known_message",
+    "leaf_of",
     "message_of",
     "new_id",
     "now",
@@ -58,6 +61,12 @@ def unknown_session(session_id: str) -> NoReturn:
     raise StoreError(f"there is no chat {session_id[:40]!r} of yours in the store; choose one from your list")
 
 
+def check_owner(transaction: Transaction, owner: str) -> None:
+    """Raises a StoreError when the store knows no such owner."""
+    if not _is_id(owner) or transaction.scalar(select(OwnerRow.id).where(OwnerRow.id == owner)) is None:
+        raise StoreError("nobody is known by this cookie; reload the page to get a new one")
+
+
 def sessions_of(
     transaction: Transaction, owner: str, limit: int, before: StoredSession | None
 ) -> Sequence[SessionRow]:
@@ -82,6 +91,24 @@ def message_of(
     name = MessageRow.client_id if by_client else MessageRow.id
     statement = _messages().where(MessageRow.session_id == session_id, name == message_id)
     return transaction.execute(statement).mappings().first()
+
+
+def known_message(transaction: Transaction, session_id: str, message_id: str) -> Row:
+    """Returns a message of a session by its id.
+
+    Raises:
+        StoreError: there is none in this session.
+    """
+    row = message_of(transaction, session_id, message_id)
+    if row is None:
+        raise StoreError(f"there is no message {message_id[:40]!r} in this chat; reload the chat")
+    return row
+
+
+def leaf_of(transaction: Transaction, owner: str, session_id: str, leaf: str | None) -> str | None:
+    """Returns the leaf that is asked for, once its owner is seen; the active one when None."""
+    session = session_of(transaction, owner, session_id)
+    return session.active_leaf_id if leaf is None else str(known_message(transaction, session_id, leaf)["id"])
 
 
 def children_of(transaction: Transaction, session_id: str, parent_id: str | None) -> Sequence[Row]:

@@ -109,8 +109,7 @@ class Store:
             model_name: the run or model it is meant for.
         """
         with self._writes() as transaction:
-            if transaction.scalar(select(OwnerRow.id).where(OwnerRow.id == owner)) is None:
-                raise StoreError("nobody is known by this cookie; reload the page to get a new one")
+            queries.check_owner(transaction, owner)
             time = queries.now()
             row = SessionRow(
                 id=queries.new_id(),
@@ -197,14 +196,14 @@ class Store:
     def messages(self, owner: str, session_id: str, leaf: str | None = None) -> tuple[StoredMessage, ...]:
         """Returns the messages from the first one to `leaf`, or to the active leaf when None."""
         with self._reads() as transaction:
-            leaf_id = self._leaf(transaction, owner, session_id, leaf)
+            leaf_id = queries.leaf_of(transaction, owner, session_id, leaf)
             rows = [] if leaf_id is None else queries.path_to(transaction, session_id, leaf_id)
         return tuple(map(message_record, rows))
 
     def conversation(self, owner: str, session_id: str, leaf: str | None = None) -> Conversation:
         """Returns the same path as what a model reads; the speakers are `user` and `bot`."""
         with self._reads() as transaction:
-            leaf_id = self._leaf(transaction, owner, session_id, leaf)
+            leaf_id = queries.leaf_of(transaction, owner, session_id, leaf)
             columns = (MessageRow.__table__.c.role, MessageRow.__table__.c.text)
             rows = [] if leaf_id is None else queries.path_to(transaction, session_id, leaf_id, *columns)
         return Conversation(session_id, tuple(Turn(row["role"], row["text"]) for row in rows))
@@ -213,14 +212,14 @@ class Store:
         """Returns one message."""
         with self._reads() as transaction:
             queries.session_of(transaction, owner, session_id)
-            return message_record(self._known(transaction, session_id, message_id))
+            return message_record(queries.known_message(transaction, session_id, message_id))
 
     def children(self, owner: str, session_id: str, parent_id: str | None) -> tuple[StoredMessage, ...]:
         """Returns the messages that follow one (None: that begin the session), as they came."""
         with self._reads() as transaction:
             queries.session_of(transaction, owner, session_id)
             if parent_id is not None:
-                self._known(transaction, session_id, parent_id)
+                queries.known_message(transaction, session_id, parent_id)
             rows = queries.children_of(transaction, session_id, parent_id)
         return tuple(map(message_record, rows))
 
@@ -228,7 +227,7 @@ class Store:
         """Returns the messages with the same parent as this one, itself among them, as they came."""
         with self._reads() as transaction:
             queries.session_of(transaction, owner, session_id)
-            parent_id = self._known(transaction, session_id, message_id)["parent_id"]
+            parent_id = queries.known_message(transaction, session_id, message_id)["parent_id"]
             rows = queries.children_of(transaction, session_id, parent_id)
         return tuple(map(message_record, rows))
 
@@ -237,7 +236,7 @@ class Store:
         with self._writes() as transaction:
             row = queries.session_of(transaction, owner, session_id, lock=True)
             if message_id is not None:
-                self._known(transaction, session_id, message_id)
+                queries.known_message(transaction, session_id, message_id)
             row.active_leaf_id = message_id
             return session_record(row)
 
@@ -264,7 +263,7 @@ class Store:
                     )
                 return message_record(stored)
             if parent_id is not None:
-                self._known(transaction, session_id, parent_id)
+                queries.known_message(transaction, session_id, parent_id)
             row = queries.insert_message(transaction, session_id, parent_id, role, client_id, columns)
             session.updated_at = row["created_at"]
             if activate:
@@ -272,18 +271,6 @@ class Store:
             if role == "user" and not session.title:
                 session.title = make_title(row["text"])
             return message_record(row)
-
-    def _leaf(self, transaction: Transaction, owner: str, session_id: str, leaf: str | None) -> str | None:
-        session = queries.session_of(transaction, owner, session_id)
-        if leaf is None:
-            return session.active_leaf_id
-        return str(self._known(transaction, session_id, leaf)["id"])
-
-    def _known(self, transaction: Transaction, session_id: str, message_id: str) -> RowMapping:
-        row = queries.message_of(transaction, session_id, message_id)
-        if row is None:
-            raise StoreError(f"there is no message {message_id[:40]!r} in this chat; reload the chat")
-        return row
 
     @contextmanager
     def _reads(self) -> Iterator[Transaction]:
