@@ -74,8 +74,7 @@ def clean(parsed: Parsed, reply_as: str | None, counts: Counts) -> Clean | None:
     turns = join_neighbours(spoken)
     names: dict[str, int] = {}
     speakers = tuple(names.setdefault(turn.speaker, len(names)) for turn in turns)
-    target = normalise(reply_as) if reply_as is not None else "assistant" if parsed.roles else None
-    targets = tuple(place > 0 and target in (None, turn.speaker) for place, turn in enumerate(turns))
+    targets = _targets(turns, parsed.roles, reply_as)
     rule = _broken_rule(len(turns), len(names), targets)
     if rule is not None:
         counts[f"conversations_dropped_{rule}"] += 1
@@ -93,6 +92,15 @@ def clean(parsed: Parsed, reply_as: str | None, counts: Counts) -> Clean | None:
         exact=exact_digest(speakers, texts),
         loose=loose_digest(texts),
     )
+
+
+def _targets(turns: tuple[Turn, ...], roles: bool, reply_as: str | None) -> tuple[bool, ...]:
+    if reply_as is not None:
+        name = normalise(without_surrogates(reply_as))
+        wanted = [turn.speaker == name for turn in turns]
+    else:
+        wanted = [not roles or turn.speaker.casefold() == "assistant" for turn in turns]
+    return tuple(place > 0 and is_wanted for place, is_wanted in enumerate(wanted))
 
 
 def _broken_rule(num_turns: int, num_speakers: int, targets: tuple[bool, ...]) -> str | None:

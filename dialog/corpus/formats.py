@@ -56,8 +56,8 @@ def find_format(file: LogFile, options: FormatOptions) -> LogFormat | None:
     sample = file.sample(_SAMPLE_BYTES)
     if not sample.strip():
         return None
-    _check_text(file.path, sample)
-    name = options.name or _BY_SUFFIX.get(_suffix(file.path)) or _by_content(file.path, sample, options)
+    _check_text(file.shown, sample)
+    name = options.name or _BY_SUFFIX.get(_suffix(file.path)) or _by_content(file.shown, sample, options)
     if name == "jsonl":
         return JsonLines()
     if name == "dailydialog":
@@ -71,7 +71,7 @@ def find_format(file: LogFile, options: FormatOptions) -> LogFormat | None:
     raise LogFormatError(f"there is no format {name!r}: choose one of {', '.join(FORMATS)}")
 
 
-def _by_content(path: Path, sample: bytes, options: FormatOptions) -> str:
+def _by_content(path: str, sample: bytes, options: FormatOptions) -> str:
     first = _first_line(sample)
     if first.startswith("{"):
         return "jsonl"
@@ -93,7 +93,7 @@ def _suffix(path: Path) -> str:
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
-def _check_text(path: Path, sample: bytes) -> None:
+def _check_text(path: str, sample: bytes) -> None:
     if sample[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise LogFormatError(f"{path} is in UTF-16, but UTF-8 is expected: convert it first")
     if b"\0" in sample:

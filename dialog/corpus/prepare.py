@@ -11,23 +11,23 @@ grow with the logs but for the 16-byte digest of each conversation that tells du
 
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from dialog.corpus.cleaning import Counts
-from dialog.corpus.formats import FormatOptions
+from dialog.corpus.leaks import find_leaks
+from dialog.corpus.output import check_folder, new_folder
 from dialog.corpus.pool import OrderedPool, open_pool
 from dialog.corpus.records import RawRecord
 from dialog.corpus.report import BadRecords, build_report
+from dialog.corpus.settings import Settings
 from dialog.corpus.sources import Source, Sources, find_sources
-from dialog.corpus.splits import Shares, find_leaks, split_of
+from dialog.corpus.splits import Shares, split_of
 from dialog.corpus.texts import (
     TEXT_SCHEMA,
     Chunk,
@@ -48,8 +48,8 @@ from dialog.corpus.tokenized import (
     TokenizedSplit,
     file_hash,
 )
-from dialog.errors import CorpusError, LogError, UsageError
-from dialog.text.tokenizer import Kind, Tokenizer, train_tokenizer
+from dialog.errors import CorpusError
+from dialog.text.tokenizer import Tokenizer, train_tokenizer
 
 __all__ = ["Progress", "Settings", "prepare_corpus"]
 
@@ -59,55 +59,6 @@ Progress = Callable[[str, int, int], None]
 _CHUNK_BYTES = 1 << 20
 _CHUNK_RECORDS = 2_000
 _SMALL_LOGS = 4 << 20  # bytes on disk below which starting processes costs more than it saves
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What to prepare, and how.
-
-    Attributes:
-        logs: files and folders, split by name or by hash.
-        given: files and folders for each split, instead of `logs`.
-        out: the folder to write.
-        options: of the log formats.
-        split_by: `auto`, `names` or `hash`.
-        shares: of the drawn splits; also of a split that the given files lack.
-        reply_as: the speaker whose turns are trained on.
-        vocabulary_size: tokens at most.
-        tokenizer_kind: `unigram` or `bpe`.
-        tokenizer_sample: utterances that the tokenizer is trained on.
-        seed: of the splits and the tokenizer's sample.
-        max_bad: the largest share of bad records, of 1.
-        max_line_bytes: the longest line, and the longest conversation of several lines.
-        workers: processes; 0 for as many as there are cores.
-        overwrite: whether a prepared corpus in `out` is replaced.
-    """
-
-    out: Path
-    logs: Sequence[Path] = ()
-    given: Mapping[str, Sequence[Path]] = field(default_factory=dict)
-    options: FormatOptions = field(default_factory=FormatOptions)
-    split_by: str = "auto"
-    shares: Shares = field(default_factory=Shares)
-    reply_as: str | None = None
-    vocabulary_size: int = 8_000
-    tokenizer_kind: Kind = "unigram"
-    tokenizer_sample: int = 200_000
-    seed: int = 1
-    max_bad: float = 0.01
-    max_line_bytes: int = 64 << 20
-    workers: int = 0
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.max_bad <= 1.0:
-            raise UsageError(f"--max-bad is {self.max_bad}, but must be a share between 0 and 1")
-        if self.split_by not in ("auto", "names", "hash"):
-            raise UsageError(f"--split-by is {self.split_by!r}, but must be auto, names or hash")
-        if self.workers < 0:
-            raise UsageError(f"--workers is {self.workers}, but must be 0 (all cores) or more")
-        if not -(2**63) <= self.seed < 2**63:
-            raise UsageError(f"--seed is {self.seed}, but must be a whole number of at most 64 bits")
 
 
 def prepare_corpus(settings: Settings, progress: Progress = lambda *_: None) -> TokenizedCorpus:
@@ -121,12 +72,15 @@ def prepare_corpus(settings: Settings, progress: Progress = lambda *_: None) -> 
         LogError: logs that cannot be read, or with too many bad records.
         CorpusError: nothing is left to train on, or the folder cannot be written.
     """
-    _check_out(settings)
-    sources = find_sources(
-        settings.logs, settings.given, settings.options, settings.split_by, settings.max_line_bytes
-    )
-    with _new_folder(settings) as folder, open_pool(_num_workers(settings, sources)) as pool:
-        Preparation(settings, sources, folder, pool, progress).run()
+    try:
+        check_folder(settings.out, settings.overwrite)
+        sources = find_sources(
+            settings.logs, settings.given, settings.options, settings.split_by, settings.max_line_bytes
+        )
+        with new_folder(settings.out) as folder, open_pool(_num_workers(settings, sources)) as pool:
+            Preparation(settings, sources, folder, pool, progress).run()
+    except OSError as error:  # a full disk, a folder that may not be read
+        raise CorpusError(f"{error.filename or settings.out}: {error.strerror or error}") from error
     return TokenizedCorpus.open(settings.out)
 
 
@@ -146,6 +100,11 @@ class Preparation:
         self.bad = BadRecords(settings.max_bad)
         self.seen: dict[str, set[bytes]] = {name: set() for name in SPLITS}
         self.writers: dict[str, SplitWriter] = {}
+        given = {source.split for source in sources.files}
+        self.train_shares = Shares(
+            0.0 if "valid" in given else settings.shares.valid,
+            0.0 if "test" in given else settings.shares.test,
+        )
 
     def run(self) -> None:
         """All steps."""
@@ -156,7 +115,7 @@ class Preparation:
         tokenizer = self.train_tokenizer()
         self.progress("Training the tokenizer", 1, 1)
         self.tokenise()
-        leaks = find_leaks({name: self.texts_path(name) for name in SPLITS})
+        leaks = find_leaks({name: self.texts_path(name) for name in SPLITS}, self.sources.split_by)
         for name in SPLITS:
             self.texts_path(name).unlink()
         self.write_manifest(tokenizer, leaks)
@@ -176,7 +135,7 @@ class Preparation:
                 source = owners.pop(0)
                 self.counts.update(cleaned.counts)
                 self.speakers.update(cleaned.speakers)
-                self.bad.add(source.file.path, cleaned.bad, cleaned.counts["conversations_read"])
+                self.bad.add(source.file.shown, cleaned.bad, cleaned.counts["conversations_read"])
                 self._keep(pa.ipc.read_record_batch(cleaned.batch, TEXT_SCHEMA), source.split)
         self.bad.check()
 
@@ -185,16 +144,16 @@ class Preparation:
         before = 0
         for source in self.sources.files:
             if source.log_format is not None:
-                lines = source.file.lines(lambda done, before=before: self._read(before + done, total))  # type: ignore[misc]
+                lines = source.file.lines(partial(self._read, before, total))
                 for records in _cut(source.log_format.records(source.file, lines)):
                     owners.append(source)
-                    name = source.file.path.name.removesuffix(".gz")
+                    name = Path(source.file.shown).name.removesuffix(".gz")
                     yield Chunk(source.log_format, name, records, self.settings.reply_as)
             before += source.file.path.stat().st_size
-        self._read(total, total)
+        self._read(0, total, total)
 
-    def _read(self, done: int, total: int) -> None:
-        self.progress("Reading the logs", done, total)
+    def _read(self, before: int, total: int, done: int) -> None:
+        self.progress("Reading the logs", before + done, total)
 
     def _keep(self, batch: pa.RecordBatch, split: str | None) -> None:
         """Sorts the rows of a batch into the splits, without duplicates."""
@@ -213,12 +172,10 @@ class Preparation:
                 self.writers[name].write(batch.take(pa.array(kept, pa.int64())))
 
     def _split(self, loose: bytes, given: str | None) -> str:
-        shares = self.settings.shares
-        if given == "train":
-            has = {source.split for source in self.sources.files}
-            shares = Shares(0.0 if "valid" in has else shares.valid, 0.0 if "test" in has else shares.test)
-        elif given is not None:
-            return given
+        """The split that was given; what is given for training also feeds the splits that were not."""
+        if given in ("valid", "test"):
+            return str(given)
+        shares = self.settings.shares if given is None else self.train_shares
         return split_of(loose, shares, self.settings.seed)
 
     def check_anything_left(self) -> None:
@@ -274,13 +231,13 @@ class Preparation:
             "tokenizer": {"hash": tokenizer.hash, "num_tokens": tokenizer.num_tokens},
             "seed": self.settings.seed,
             "reply_as": self.settings.reply_as,
-            "settings": _settings_json(self.settings),
+            "settings": self.settings.to_json(),
             "splits": splits,
             "report": build_report(self.counts, self.bad, self.sources, splits, leaks),
             "files": {name: _file_entry(self.folder / name) for name in files},
         }
-        with (self.folder / CORPUS_FILE).open("w", encoding="utf-8") as stream:
-            json.dump(manifest, stream, ensure_ascii=False, indent=1)
+        with (self.folder / CORPUS_FILE).open("w", encoding="utf-8", newline="\n") as stream:
+            json.dump(manifest, stream, indent=1)
             stream.flush()
             os.fsync(stream.fileno())
 
@@ -311,18 +268,6 @@ def _sizes(split: TokenizedSplit) -> dict[str, int]:
     }
 
 
-def _settings_json(settings: Settings) -> dict[str, Any]:
-    return {
-        "vocabulary_size": settings.vocabulary_size,
-        "tokenizer_kind": settings.tokenizer_kind,
-        "tokenizer_sample": settings.tokenizer_sample,
-        "valid_share": settings.shares.valid,
-        "test_share": settings.shares.test,
-        "max_bad": settings.max_bad,
-        "max_line_bytes": settings.max_line_bytes,
-    }
-
-
 def _file_entry(path: Path) -> dict[str, Any]:
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
@@ -333,51 +278,6 @@ def _num_workers(settings: Settings, sources: Sources) -> int:
     if settings.workers:
         return settings.workers
     num_bytes = sum(source.file.path.stat().st_size for source in sources.files)
-    return 1 if num_bytes < _SMALL_LOGS else max(1, len(os.sched_getaffinity(0)))
-
-
-def _check_out(settings: Settings) -> None:
-    out = settings.out
-    if not out.exists() and not out.is_symlink():
-        return
-    if not out.is_dir():
-        raise CorpusError(f"{out} is there and is no folder: choose another --out")
-    if not any(out.iterdir()):
-        return
-    if not settings.overwrite:
-        raise CorpusError(f"the folder {out} is not empty: choose another --out, or replace it with --overwrite")
-    if not (out / CORPUS_FILE).exists():
-        raise CorpusError(f"the folder {out} holds something else than a prepared corpus: choose another --out")
-
-
-@contextmanager
-def _new_folder(settings: Settings) -> Iterator[Path]:
-    """A temporary sibling of the folder to write, moved into its place at the end."""
-    out = settings.out.absolute()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.preparing-", dir=out.parent))
-    except OSError as error:
-        raise CorpusError(f"{out} cannot be written: {error.strerror}") from error
-    try:
-        yield folder
-        os.chmod(folder, 0o777 & ~_umask())
-        _move_into_place(folder, out)
-    except OSError as error:
-        raise LogError(f"{error.filename or out}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _move_into_place(folder: Path, out: Path) -> None:
-    old = folder.with_name(folder.name.replace(".preparing-", ".old-"))
-    if out.exists():
-        out.rename(old)
-    folder.rename(out)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    if num_bytes < _SMALL_LOGS:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

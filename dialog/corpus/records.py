@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol, cast
 
 from dialog.conversation import Conversation
 from dialog.errors import LogError
+from dialog.text.tokenizer import without_surrogates
 
 __all__ = ["BadRecord", "Line", "LogFile", "LogFormat", "Parsed", "RawRecord", "decode_line"]
 
@@ -81,6 +82,11 @@ class LogFile:
     path: Path
     max_line_bytes: int
 
+    @property
+    def shown(self) -> str:
+        """The path as messages and the report have it; a name that is no UTF-8 can still be printed."""
+        return without_surrogates(str(self.path))
+
     def lines(self, progress: Callable[[int], None] | None = None) -> Iterator[Line]:
         """Yields the lines; memory stays within `max_line_bytes`.
 
@@ -102,10 +108,10 @@ class LogFile:
                     progress(position())
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise LogError(
-                f"{self.path} is damaged or cut off after line {number} (gzip: {error}): take a copy that is whole"
+                f"{self.shown} is damaged or cut off after line {number} (gzip: {error}): take a copy that is whole"
             ) from error
         except OSError as error:
-            raise LogError(f"{self.path} cannot be read: {error.strerror or error}") from error
+            raise LogError(f"{self.shown} cannot be read: {error.strerror or error}") from error
 
     def sample(self, num_bytes: int) -> bytes:
         """Returns the file's first bytes, unpacked, without a byte order mark.
@@ -117,9 +123,9 @@ class LogFile:
             with self._open() as (stream, _):
                 return stream.read(num_bytes).removeprefix(_BYTE_ORDER_MARK)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise LogError(f"{self.path} is damaged or cut off (gzip: {error}): take a copy that is whole") from error
+            raise LogError(f"{self.shown} is damaged or cut off (gzip: {error}): take a copy that is whole") from error
         except OSError as error:
-            raise LogError(f"{self.path} cannot be read: {error.strerror or error}") from error
+            raise LogError(f"{self.shown} cannot be read: {error.strerror or error}") from error
 
     def _line(self, number: int, content: bytes, stream: BinaryIO) -> Line:
         too_long = len(content) > self.max_line_bytes and not content.endswith(b"\n")

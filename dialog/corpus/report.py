@@ -1,6 +1,5 @@
 """What `hred prepare` counted: plain JSON values, kept in corpus.json and shown by the command."""
 
-from pathlib import Path
 from typing import Any
 
 from dialog.corpus.cleaning import RULES, Counts
@@ -28,7 +27,7 @@ class BadRecords:
         self.listed: list[str] = []
         self._max_bad = max_bad
 
-    def add(self, path: Path, bad: list[tuple[int, str]], num_good: int) -> None:
+    def add(self, path: str, bad: list[tuple[int, str]], num_good: int) -> None:
         """Adds the records of a part of a file; stops early once thousands are read.
 
         Raises:
@@ -84,7 +83,7 @@ def build_report(
         "in_two_splits": {name: {"conversations": len(ids), "ids": ids} for name, ids in leaks.items()},
         "files": [
             {
-                "path": str(source.file.path),
+                "path": source.file.shown,
                 "format": source.log_format.name if source.log_format else "empty",
                 "split": source.split,
             }

@@ -95,6 +95,8 @@ def _of_path(
 ) -> list[Source]:
     if not path.exists():
         raise LogError(f"{path} does not exist: check the path")
+    if not path.is_dir() and not path.is_file():
+        raise LogError(f"{path} is no file that can be read twice: write its content to a file first")
     if not path.is_dir():
         file = LogFile(path, max_line_bytes)
         return [Source(file, find_format(file, options), split)]
@@ -110,7 +112,7 @@ def _of_path(
     if "plain" in kinds and len(kinds) > 1:
         # Notes and lists beside the logs read as plain text too: among files in other formats they are none.
         plain = [each for each in sources if each.log_format and each.log_format.name == "plain"]
-        left_out += [f"{each.file.path}: no conversations as in the other files; name it to have it read" for each in plain]
+        left_out += [f"{each.file.shown}: no conversations as in the other files; name it to have it read" for each in plain]
         sources = [each for each in sources if each not in plain]
     if not sources:
         raise LogError(f"the folder {path} holds no file of conversations: name the files, or see --format")

@@ -8,15 +8,13 @@ leaks from training into the test. (An id would not do: logs without ids get the
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 from dialog.errors import UsageError
 
-__all__ = ["Shares", "find_leaks", "split_by_name", "split_of", "splits_by_names"]
+__all__ = ["Shares", "split_by_name", "split_of", "splits_by_names"]
 
 _NAMES = {
     "train": "train",
@@ -53,7 +51,7 @@ class Shares:
 
 def split_of(digest: bytes, shares: Shares, seed: int) -> str:
     """Returns the split of a conversation with this `loose_digest`."""
-    key = seed.to_bytes(16, "little", signed=True)
+    key = seed.to_bytes(8, "little", signed=True)
     hashed = hashlib.blake2b(digest, digest_size=8, key=key).digest()
     place = int.from_bytes(hashed, "big") / 2**64
     if place < shares.test:
@@ -80,42 +78,3 @@ def splits_by_names(files: Sequence[tuple[Path, Path]]) -> list[str] | None:
     splits = [split_by_name(path, root) for path, root in files]
     named = [split for split in splits if split is not None]
     return named if len(named) == len(splits) and "train" in named else None
-
-
-def find_leaks(texts: Mapping[str, Path]) -> dict[str, list[str]]:
-    """Finds conversations of one split that stand in another, but for case, space and punctuation.
-
-    Args:
-        texts: for each split its file of clean texts (see `texts.py`).
-
-    Returns:
-        For `valid_in_train`, `test_in_train`, `test_in_valid` the ids of the former's conversations.
-    """
-    held = {name: _digests(texts[name]) for name in ("valid", "test")}
-    valid_digests = {digest for digest, _ in held["valid"]}
-    wanted = valid_digests | {digest for digest, _ in held["test"]}
-    in_train = {digest for digest in _iter_digests(texts["train"]) if digest in wanted}
-    return {
-        "valid_in_train": [id_ for digest, id_ in held["valid"] if digest in in_train],
-        "test_in_train": [id_ for digest, id_ in held["test"] if digest in in_train],
-        "test_in_valid": [id_ for digest, id_ in held["test"] if digest in valid_digests],
-    }
-
-
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
-    reader = pa.ipc.open_file(pa.memory_map(str(path)))
-    for number in range(reader.num_record_batches):
-        yield reader.get_batch(number)
-
-
-def _iter_digests(path: Path) -> Iterator[bytes]:
-    for batch in _batches(path):
-        yield from batch.column("loose").to_pylist()
-
-
-def _digests(path: Path) -> list[tuple[bytes, str]]:
-    return [
-        pair
-        for batch in _batches(path)
-        for pair in zip(batch.column("loose").to_pylist(), batch.column("id").to_pylist(), strict=True)
-    ]

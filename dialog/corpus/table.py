@@ -86,7 +86,7 @@ class Table:
         rows = _rows(lines, self.delimiter, file.max_line_bytes)
         header = next(rows, None)
         if header is None or isinstance(header, RawRecord):
-            raise LogFormatError(f"{file.path}: the first row, which names the columns, cannot be read")
+            raise LogFormatError(f"{file.shown}: the first row, which names the columns, cannot be read")
         layout = self._layout(file, header.fields)
         closed: set[bytes] = set()  # a digest for each conversation that ended
         group = _Group("", 0)
@@ -113,7 +113,7 @@ class Table:
             wanted = getattr(self.columns, column)
             if places[column] is None and (wanted is not None or column != "time"):
                 raise LogFormatError(
-                    f"{file.path} has no column {wanted or column!r}, only {', '.join(map(repr, header))}: "
+                    f"{file.shown} has no column {wanted or column!r}, only {', '.join(map(repr, header))}: "
                     f"name it with --column-{column}"
                 )
         conversation, speaker, text, time = (places[name] for name in ("conversation", "speaker", "text", "time"))

@@ -13,6 +13,7 @@ A split is an Arrow IPC file, one row a conversation:
 """
 
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,6 +71,36 @@ class TokenizedConversation:
     targets: np.ndarray
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The columns of one record batch, flat and unchanged from the mapped file.
+
+    Attributes:
+        turns: (conversation + 1) where each conversation starts in `starts`, `speakers` and `targets`.
+        starts: (turn + 1) where each turn starts in `tokens`.
+        tokens: int32 (token).
+        speakers: uint16 (turn).
+        targets: bool (turn), a bit each.
+    """
+
+    turns: np.ndarray
+    starts: np.ndarray
+    tokens: np.ndarray
+    speakers: np.ndarray
+    targets: pa.BooleanArray
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> "_Layout":
+        utterances = batch.column(2)
+        return cls(
+            turns=utterances.offsets.to_numpy(),
+            starts=utterances.values.offsets.to_numpy(),
+            tokens=utterances.values.values.to_numpy(),
+            speakers=batch.column(1).values.to_numpy(),
+            targets=batch.column(3).values,
+        )
+
+
 class TokenizedSplit:
     """The conversations of one split, read from the mapped file when they are asked for."""
 
@@ -94,36 +125,30 @@ class TokenizedSplit:
         number = int(np.searchsorted(self._ends, index, side="right"))
         batch = self._batches[number]
         row = index - (int(self._ends[number]) - batch.num_rows)
-        turns, starts, tokens = self._layout[number]
-        first, last = int(turns[row]), int(turns[row + 1])
+        layout = self._layout[number]
+        first, last = int(layout.turns[row]), int(layout.turns[row + 1])
+        starts = layout.starts[first : last + 1].tolist()
         return TokenizedConversation(
             id=batch.column(0)[row].as_py(),
-            speakers=batch.column(1).values.to_numpy()[first:last],
-            utterances=[tokens[starts[turn] : starts[turn + 1]] for turn in range(first, last)],
-            targets=batch.column(3).values.slice(first, last - first).to_numpy(zero_copy_only=False),
+            speakers=layout.speakers[first:last],
+            utterances=[layout.tokens[start:end] for start, end in itertools.pairwise(starts)],
+            targets=layout.targets.slice(first, last - first).to_numpy(zero_copy_only=False),
         )
 
     @cached_property
-    def _layout(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """For each record batch: where conversations start in turns, turns in tokens, and the tokens."""
-        layout = []
-        for batch in self._batches:
-            turns = batch.column(2)
-            layout.append(
-                (turns.offsets.to_numpy(), turns.values.offsets.to_numpy(), turns.values.values.to_numpy())
-            )
-        return layout
+    def _layout(self) -> list["_Layout"]:
+        return [_Layout.of(batch) for batch in self._batches]
 
     @cached_property
     def lengths(self) -> np.ndarray:
         """int32: tokens of every utterance of the split, one conversation after another."""
-        parts = [np.diff(starts) for _, starts, _ in self._layout]
+        parts = [np.diff(layout.starts) for layout in self._layout]
         return np.concatenate(parts).astype(np.int32) if parts else np.zeros(0, np.int32)
 
     @cached_property
     def offsets(self) -> np.ndarray:
         """int64 (conversation + 1): conversation i has the turns `offsets[i]:offsets[i + 1]` of `lengths`."""
-        num_turns = [np.diff(turns) for turns, _, _ in self._layout]
+        num_turns = [np.diff(layout.turns) for layout in self._layout]
         return np.concatenate([np.zeros(1, np.int64), *num_turns]).cumsum(dtype=np.int64)
 
     @cached_property
@@ -134,7 +159,7 @@ class TokenizedSplit:
     @cached_property
     def targets(self) -> np.ndarray:
         """bool: whether each turn, as in `lengths`, is trained and scored on."""
-        parts = [batch.column(3).values.to_numpy(zero_copy_only=False) for batch in self._batches]
+        parts = [layout.targets.to_numpy(zero_copy_only=False) for layout in self._layout]
         return np.concatenate(parts) if parts else np.zeros(0, np.bool_)
 
     def num_utterance_tokens(self) -> list[np.ndarray]:
@@ -207,10 +232,20 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} has format version {manifest.get('version')}, but this version reads {FORMAT_VERSION}: "
             "prepare the corpus again"
         )
-    expected = {TOKENIZER_FILE, *(f"{name}.arrow" for name in SPLITS)}
-    if set(manifest.get("files", ())) != expected or set(manifest.get("splits", ())) != set(SPLITS):
-        raise CorpusError(f"{path} is damaged (it does not list its files): prepare the corpus again")
+    if not _is_whole(manifest):
+        raise CorpusError(f"{path} is damaged (something is missing in it): prepare the corpus again")
     return manifest
+
+
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Whether everything that is read from a manifest stands in it."""
+    try:
+        files = {name: (entry["bytes"], entry["sha256"]) for name, entry in manifest["files"].items()}
+        sizes = {name: entry["conversations"] for name, entry in manifest["splits"].items()}
+    except (AttributeError, KeyError, TypeError):
+        return False
+    expected = {TOKENIZER_FILE, *(f"{name}.arrow" for name in SPLITS)}
+    return set(files) == expected and set(sizes) == set(SPLITS) and isinstance(manifest.get("report"), dict)
 
 
 def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:
