@@ -148,9 +148,9 @@ class StreamDecoder:
         return self._text(self._utf8.decode(b"", final=True))
 
     def _text(self, text: str) -> str:
-        if self._at_start and text:
-            self._at_start = False
-            text = text.removeprefix(" ")  # SentencePiece begins every text with a space
+        if self._at_start:
+            text = text.lstrip(" ")  # SentencePiece begins every text with a space
+            self._at_start = not text
         return text.replace(_STAND_IN, _SPACE_MARK)
 
 
