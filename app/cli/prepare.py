@@ -45,11 +45,16 @@ class Names(StrEnum):
 def prepare(
     logs: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files of conversations (.jsonl, .csv, .tsv, .txt, each also .gz), and folders of them."),
+        typer.Argument(
+            help="Files of conversations (.jsonl, .csv, .tsv, .txt, each also .gz), and folders of them."
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write the corpus to.")] = Path("corpus"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write the corpus to.")] = Path(
+        "corpus"
+    ),
     train: Annotated[
-        list[Path] | None, typer.Option(help="Files or folders to train on, instead of LOGS; can be repeated.")
+        list[Path] | None,
+        typer.Option(help="Files or folders to train on, instead of LOGS; can be repeated."),
     ] = None,
     valid: Annotated[
         list[Path] | None, typer.Option(help="Files or folders for validation; without, a share of --train.")
@@ -103,7 +108,9 @@ def prepare(
         Names, typer.Option(help="Plain text: whether lines begin with 'Name: '; found out by 'auto'.")
     ] = Names.auto,
     workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.", min=0)] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a prepared corpus in --out.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a prepared corpus in --out.")
+    ] = False,
 ) -> None:
     """Prepare conversation logs for training: clean them, split them, make a tokenizer."""
     from app.cli.prepare_report import show_progress, show_report

@@ -75,7 +75,10 @@ def _tables(corpus: TokenizedCorpus) -> Iterator[tuple[str, list[str], list[list
         ["", "conversations"],
         [
             ["read", f"{conversations['read']:,}"],
-            *([f"dropped: {RULES[rule]}", f"{number:,}"] for rule, number in conversations["dropped"].items()),
+            *(
+                [f"dropped: {RULES[rule]}", f"{number:,}"]
+                for rule, number in conversations["dropped"].items()
+            ),
             ["kept", f"{conversations['kept']:,}"],
         ],
     )

@@ -69,7 +69,9 @@ def clean(parsed: Parsed, reply_as: str | None, counts: Counts) -> Clean | None:
     counts["conversations_read"] += 1
     counts["turns_read"] += len(read)
     kept = [turn for turn in read if not (parsed.roles and turn.speaker.lower() in _NO_PEOPLE)]
-    normal = [Turn(normalise(without_surrogates(turn.speaker)), _clean_text(turn.text, counts)) for turn in kept]
+    normal = [
+        Turn(normalise(without_surrogates(turn.speaker)), _clean_text(turn.text, counts)) for turn in kept
+    ]
     spoken = [turn for turn in normal if turn.text]
     turns = join_neighbours(spoken)
     names: dict[str, int] = {}

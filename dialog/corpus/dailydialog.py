@@ -37,4 +37,6 @@ class DailyDialog:
         parts = text.split(END_OF_UTTERANCE)
         if not parts[-1].strip():
             parts.pop()
-        return Parsed(Conversation(name, tuple(Turn("AB"[place % 2], part) for place, part in enumerate(parts))))
+        return Parsed(
+            Conversation(name, tuple(Turn("AB"[place % 2], part) for place, part in enumerate(parts)))
+        )

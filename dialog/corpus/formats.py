@@ -63,7 +63,9 @@ def find_format(file: LogFile, options: FormatOptions) -> LogFormat | None:
     if name == "dailydialog":
         return DailyDialog()
     if name == "plain":
-        return PlainText(names=options.names == "yes" or (options.names == "auto" and uses_names(_lines(sample))))
+        return PlainText(
+            names=options.names == "yes" or (options.names == "auto" and uses_names(_lines(sample)))
+        )
     if name == "csv":
         return Table("csv", find_delimiter(_first_line(sample)) or ",", options.columns)
     if name == "tsv":
@@ -81,7 +83,7 @@ def _by_content(path: str, sample: bytes, options: FormatOptions) -> str:
             "on a line of its own"
         )
     lines = [line for line in _lines(sample) if line.strip()]
-    if sum(END_OF_UTTERANCE in line for line in lines) * 2 > len(lines):
+    if sum(END_OF_UTTERANCE in line for line in lines) * 2 >= len(lines):
         return "dailydialog"
     delimiter = find_delimiter(first)
     if delimiter is not None and options.columns.fits(first, delimiter):

@@ -82,6 +82,8 @@ def _content(content: object) -> object:
     if content is None:
         return ""
     if isinstance(content, list):
-        texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+        texts = [
+            part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"
+        ]
         return " ".join(text for text in texts if isinstance(text, str))
     return content

@@ -22,9 +22,13 @@ def check_folder(out: Path, overwrite: bool) -> None:
     if not any(out.iterdir()):
         return
     if not overwrite:
-        raise CorpusError(f"the folder {out} is not empty: choose another --out, or replace it with --overwrite")
+        raise CorpusError(
+            f"the folder {out} is not empty: choose another --out, or replace it with --overwrite"
+        )
     if not (out / CORPUS_FILE).exists():
-        raise CorpusError(f"the folder {out} holds something else than a prepared corpus: choose another --out")
+        raise CorpusError(
+            f"the folder {out} holds something else than a prepared corpus: choose another --out"
+        )
 
 
 @contextmanager

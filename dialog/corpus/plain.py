@@ -47,7 +47,9 @@ class PlainText:
             size += 1 if content is None else len(content)
             if content is None or size > file.max_line_bytes:
                 block = []
-                error = error or too_long(file.max_line_bytes, "the line" if content is None else "the conversation")
+                error = error or too_long(
+                    file.max_line_bytes, "the line" if content is None else "the conversation"
+                )
             elif error is None:
                 block.append(content)
         if size:
@@ -61,7 +63,7 @@ class PlainText:
             try:
                 lines.append(decode_line(content))
             except BadRecord as error:
-                raise BadRecord(f"{error} {record.line + place}") from error
+                raise BadRecord(str(error).replace("the line", f"line {record.line + place}")) from error
         return Parsed(Conversation(name, tuple(_named(lines) if self.names else _alternating(lines))))
 
 

@@ -123,7 +123,9 @@ class LogFile:
             with self._open() as (stream, _):
                 return stream.read(num_bytes).removeprefix(_BYTE_ORDER_MARK)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise LogError(f"{self.shown} is damaged or cut off (gzip: {error}): take a copy that is whole") from error
+            raise LogError(
+                f"{self.shown} is damaged or cut off (gzip: {error}): take a copy that is whole"
+            ) from error
         except OSError as error:
             raise LogError(f"{self.shown} cannot be read: {error.strerror or error}") from error
 

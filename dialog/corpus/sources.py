@@ -112,7 +112,10 @@ def _of_path(
     if "plain" in kinds and len(kinds) > 1:
         # Notes and lists beside the logs read as plain text too: among files in other formats they are none.
         plain = [each for each in sources if each.log_format and each.log_format.name == "plain"]
-        left_out += [f"{each.file.shown}: no conversations as in the other files; name it to have it read" for each in plain]
+        left_out += [
+            f"{each.file.shown}: no conversations as in the other files; name it to have it read"
+            for each in plain
+        ]
         sources = [each for each in sources if each not in plain]
     if not sources:
         raise LogError(f"the folder {path} holds no file of conversations: name the files, or see --format")

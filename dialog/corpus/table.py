@@ -20,7 +20,15 @@ from dialog.errors import LogFormatError
 __all__ = ["Columns", "Table", "find_delimiter"]
 
 _USUAL = {
-    "conversation": ("conversation", "conversation_id", "dialogue", "dialogue_id", "dialog", "dialog_id", "session")
+    "conversation": (
+        "conversation",
+        "conversation_id",
+        "dialogue",
+        "dialogue_id",
+        "dialog",
+        "dialog_id",
+        "session",
+    )
     + ("session_id", "thread", "thread_id", "chat_id"),
     "speaker": ("speaker", "author", "user", "name", "from", "sender", "role"),
     "text": ("text", "message", "content", "utterance", "body"),
@@ -116,7 +124,9 @@ class Table:
                     f"{file.shown} has no column {wanted or column!r}, only {', '.join(map(repr, header))}: "
                     f"name it with --column-{column}"
                 )
-        conversation, speaker, text, time = (places[name] for name in ("conversation", "speaker", "text", "time"))
+        conversation, speaker, text, time = (
+            places[name] for name in ("conversation", "speaker", "text", "time")
+        )
         assert conversation is not None and speaker is not None and text is not None
         roles = header[speaker].strip().casefold() == "role"
         return _Layout(len(header), conversation, speaker, text, time, roles)
@@ -128,7 +138,9 @@ class Table:
         if any(row.time is not None for row in rows):
             rows = sorted(rows, key=_time)
         return Parsed(
-            Conversation(record.payload.conversation or name, tuple(Turn(row.speaker, row.text) for row in rows)),
+            Conversation(
+                record.payload.conversation or name, tuple(Turn(row.speaker, row.text) for row in rows)
+            ),
             roles,
         )
 
@@ -212,7 +224,9 @@ def _rows(lines: Iterator[Line], delimiter: str, max_bytes: int) -> Iterator[_Fi
             yield RawRecord(skipped.pop(), None, 0, too_long(max_bytes))
         if fields is None:
             return
-        byte = next((character for field in fields for character in field if "\udc80" <= character <= "\udcff"), None)
+        byte = next(
+            (character for field in fields for character in field if "\udc80" <= character <= "\udcff"), None
+        )
         if byte is not None:
             yield RawRecord(line, None, 0, f"not UTF-8: byte 0x{ord(byte) - 0xDC00:02X} in the row")
         elif fields:
@@ -241,4 +255,6 @@ def _time(row: _Row) -> float:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError) as error:
-        raise BadRecord(f"the time {text!r} in line {row.line} is neither a number nor in ISO 8601") from error
+        raise BadRecord(
+            f"the time {text!r} in line {row.line} is neither a number nor in ISO 8601"
+        ) from error

@@ -17,7 +17,16 @@ from dialog.corpus.records import BadRecord, LogFormat, RawRecord
 from dialog.corpus.tokenized import SCHEMA
 from dialog.text.tokenizer import Tokenizer
 
-__all__ = ["TEXT_SCHEMA", "Chunk", "Cleaned", "SplitWriter", "TokenTask", "clean_chunk", "read_texts", "tokenise_batch"]
+__all__ = [
+    "TEXT_SCHEMA",
+    "Chunk",
+    "Cleaned",
+    "SplitWriter",
+    "TokenTask",
+    "clean_chunk",
+    "read_texts",
+    "tokenise_batch",
+]
 
 TEXT_SCHEMA = pa.schema(
     [
@@ -83,9 +92,7 @@ def clean_chunk(chunk: Chunk) -> Cleaned:
         row = clean(parsed, chunk.reply_as, counts)
         if row is not None:
             rows.append(row)
-    columns = [
-        pa.array([getattr(row, field.name) for row in rows], type=field.type) for field in TEXT_SCHEMA
-    ]
+    columns = [pa.array([getattr(row, field.name) for row in rows], type=field.type) for field in TEXT_SCHEMA]
     batch = pa.record_batch(columns, schema=TEXT_SCHEMA)
     return Cleaned(_serialised(batch), counts, bad, dict(speakers.most_common(_MOST_SPEAKER_NAMES)))
 

@@ -193,7 +193,9 @@ class TokenizedCorpus:
             _check_file(folder / name, entry, verify)
         tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
         if tokenizer.hash != manifest["files"][TOKENIZER_FILE]["sha256"]:
-            raise CorpusError(f"{folder / TOKENIZER_FILE} is not the one this corpus was made with: prepare again")
+            raise CorpusError(
+                f"{folder / TOKENIZER_FILE} is not the one this corpus was made with: prepare again"
+            )
         return cls(folder, manifest, tokenizer)
 
     @property

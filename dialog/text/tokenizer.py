@@ -200,7 +200,9 @@ def train_tokenizer(
     sample = [to_model_text(text)[:_LONGEST_SAMPLE_TEXT] for text in _draw(texts, sample_size, seed)]
     sample = [text for text in sample if text]
     if not sample:
-        raise CorpusError("there is no text to train a tokenizer on: give logs with at least one conversation")
+        raise CorpusError(
+            "there is no text to train a tokenizer on: give logs with at least one conversation"
+        )
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(

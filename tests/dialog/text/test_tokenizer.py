@@ -124,7 +124,9 @@ def test_the_sample_follows_the_seed_and_its_size() -> None:
     texts = [f"{text} {number}" for number, text in enumerate(made_texts())]
     models = {train_tokenizer(texts, 300, seed=seed, sample_size=40) for seed in (1, 2)}
     assert len(models) == 2
-    assert train_tokenizer(texts, 300, seed=1, sample_size=400) == train_tokenizer(texts, 300, seed=2, sample_size=400)
+    assert train_tokenizer(texts, 300, seed=1, sample_size=400) == train_tokenizer(
+        texts, 300, seed=2, sample_size=400
+    )
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
@@ -135,7 +137,9 @@ def test_a_small_corpus_gets_a_smaller_vocabulary(kind) -> None:
 
 
 def test_a_vocabulary_too_small_for_the_characters_says_what_is_needed() -> None:
-    texts = ["".join(chr(0x4E00 + number) for number in range(start, start + 50)) for start in range(0, 400, 50)]
+    texts = [
+        "".join(chr(0x4E00 + number) for number in range(start, start + 50)) for start in range(0, 400, 50)
+    ]
     with pytest.raises(UsageError, match=r"is 300, .* need \d+: choose"):
         train_tokenizer(texts, 300)
 
