@@ -95,7 +95,7 @@ def prepare(
     max_bad: Annotated[float, typer.Option(help="The largest share of bad records before it stops.")] = 0.01,
     max_line_mib: Annotated[
         float, typer.Option(help="The longest line, or conversation of several lines, in MiB.", min=0.001)
-    ] = 64.0,
+    ] = 16.0,
     column_conversation: Annotated[
         str | None, typer.Option(help="CSV/TSV: the column with the conversation's name.")
     ] = None,

@@ -47,7 +47,7 @@ class Settings:
     tokenizer_sample: int = 200_000
     seed: int = 1
     max_bad: float = 0.01
-    max_line_bytes: int = 64 << 20
+    max_line_bytes: int = 16 << 20
     workers: int = 0
     overwrite: bool = False
 

@@ -42,7 +42,8 @@ def test_it_prepares_and_reports_in_plain_text(tmp_path, log) -> None:
     assert "Reading the logs" in done.stderr
     corpus = TokenizedCorpus.open(out, verify=True)
     manifest = json.loads((out / "corpus.json").read_text())
-    assert (manifest["seed"], manifest["reply_as"], corpus.tokenizer.num_tokens) == (5, "B", 300)
+    assert (manifest["seed"], manifest["reply_as"]) == (5, "B")
+    assert manifest["settings"]["vocabulary_size"] == 300 >= corpus.tokenizer.num_tokens
     assert corpus.split("train")[0].targets.tolist() == [False, True, False, True]
 
 
