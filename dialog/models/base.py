@@ -45,7 +45,7 @@ class State(ABC):
 
     def select(self, rows: Tensor | Sequence[int]) -> Self:
         """Returns the state of the rows `rows` (row,), in that order; a row may be taken many times."""
-        return self._map(lambda value: value[torch.as_tensor(rows, device=value.device)])
+        return self._map(lambda value: value[torch.as_tensor(rows, dtype=torch.int64, device=value.device)])
 
     @classmethod
     def concat(cls, states: Sequence[Self]) -> Self:
@@ -115,8 +115,8 @@ class ReplyModel(nn.Module, ABC):
 
     config_class: ClassVar[type[Settings]]
     config: Settings
-    latent_size: int = 0
-    """Dimensions of z; 0 for a model without a latent variable."""
+    is_latent: ClassVar[bool] = False
+    """Whether the model has a latent variable z."""
 
     @abstractmethod
     def loss(

@@ -60,11 +60,11 @@ class VHRED(ReplyModel):
 
     config_class = VHREDConfig
     config: VHREDConfig
+    is_latent = True
 
     def __init__(self, config: VHREDConfig):
         super().__init__()
         self.config = config
-        self.latent_size = config.latent_size
         self.table = TokenTable(config.vocab_size, config.embedding_size, config.dropout)
         encoder = UtteranceEncoder(
             config.embedding_size,
@@ -126,7 +126,7 @@ class VHRED(ReplyModel):
         assert isinstance(state, HierarchicalState)
         if latents is None:
             prior = self.prior(state.context).base_dist
-            latents = prior.loc + prior.scale * generators_noise(generators, self.latent_size, prior.loc)
+            latents = prior.loc + prior.scale * generators_noise(generators, self.config.latent_size, prior.loc)
         condition = torch.cat([state.context, latents.to(state.context)], dim=1)
         return self.decoder.begin(condition, self.hierarchy.memory_of(state), latents)
 

@@ -1,0 +1,56 @@
+"""`hred evaluate`: how likely a model finds the replies of a split."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    run: Annotated[str, typer.Argument(help="Run folder, or the name of a shipped model.")],
+    corpus: Annotated[Path, typer.Argument(help="Folder that `hred prepare` wrote, with the run's tokenizer.")],
+    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+    seed: Annotated[int, typer.Option(help="Of the posterior samples of a latent model.")] = 0,
+    max_conversations: Annotated[
+        int | None, typer.Option(min=1, help="The first so many only, for a quick look.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+) -> None:
+    """Score every reply of a split: nats per token and perplexity, end tokens counted.
+
+    For a latent model the figure is its bound with the KL at weight 1, one posterior sample a reply.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from app.bots import run_path
+    from dialog.corpus.tokenized import TokenizedCorpus
+    from dialog.errors import CorpusError
+    from dialog.evaluation.likelihood import evaluate_likelihood
+    from dialog.run_folder import load_run
+
+    loaded = load_run(run_path(run))
+    prepared = TokenizedCorpus.open(corpus)
+    if prepared.tokenizer.hash != loaded.tokenizer.hash:
+        raise CorpusError(
+            f"{corpus} has another tokenizer than {run}, so their tokens cannot be compared; prepare the logs "
+            f"again with --tokenizer {loaded.folder / 'tokenizer.model'}"
+        )
+    console = Console(stderr=True)
+    conversations = prepared.split(split)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        total = min(len(conversations), max_conversations or len(conversations))
+        task = bar.add_task(f"scoring {split}", total=total)
+        result = evaluate_likelihood(
+            loaded.model, conversations, seed, max_conversations, lambda done: bar.advance(task, done)
+        )
+    figures = {"model": loaded.name, "split": split, **result.to_json()}
+    if as_json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        if value is not None:
+            print(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")

@@ -1,0 +1,149 @@
+"""`hred train`: a prepared corpus in, a run folder out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from dialog.corpus.tokenized import TokenizedCorpus
+    from dialog.training.trainer import TrainingJob
+
+__all__ = ["train"]
+
+
+def train(
+    corpus: Annotated[Path, typer.Argument(help="Folder that `hred prepare` wrote.")],
+    out: Annotated[Path, typer.Option(help="Run folder to write.")],
+    model: Annotated[str | None, typer.Option(help="seq2seq, hred or vhred.  [default: hred]")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A size or a training setting; may be repeated."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    init_from: Annotated[
+        Path | None, typer.Option(help="Run whose weights to start from, such as HRED's for VHRED.")
+    ] = None,
+    max_updates: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many updates in all.")
+    ] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0.0, help="Stop after so many minutes of this start.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order and dropout.  [default: 1]")] = None,
+    log_every: Annotated[int, typer.Option(min=1, help="Updates between lines of metrics.jsonl.")] = 50,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(min=1, help="Updates between checkpoints, beside those by time.")
+    ] = None,
+) -> None:
+    """Train a reply model on a prepared corpus.
+
+    Ctrl-C writes a checkpoint and stops; --resume goes on from it. The weights that did best on the
+    validation split are what `hred reply`, `hred chat` and `hred serve` load from the run folder.
+    """
+    from app.cli.training_display import TrainingDisplay, stop_on_interrupt
+    from dialog.corpus.tokenized import TokenizedCorpus
+    from dialog.errors import UsageError
+    from dialog.training.checkpoints import has_checkpoint
+    from dialog.training.trainer import Trainer
+
+    if resume and (model is not None or init_from is not None or seed is not None):
+        raise UsageError("--resume goes on with the run's own model, start and seed; leave these options out")
+    if not resume and (has_checkpoint(out) or (out / "manifest.json").exists()):
+        raise UsageError(f"{out} holds a run already; go on with --resume, or give another --out")
+    prepared = TokenizedCorpus.open(corpus)
+    plan = _resumed(out, settings or []) if resume else _planned(prepared, model, settings or [], seed or 1)
+    if plan["tokenizer_hash"] != prepared.tokenizer.hash:
+        raise UsageError(f"{corpus} has another tokenizer than the run in {out}; give the corpus it began with")
+    limits = {"max_updates": max_updates, "max_minutes": max_minutes}
+    with stop_on_interrupt() as should_stop:
+        job = _job(out, prepared, plan, init_from, resume, limits, log_every, checkpoint_every, should_stop)
+        with TrainingDisplay(job) as display:
+            Trainer(job, display).run()
+
+
+def _planned(
+    prepared: "TokenizedCorpus", name: str | None, assignments: list[str], seed: int
+) -> dict[str, Any]:
+    """Sorts the settings of a new run; they are what a resume goes on with."""
+    from dialog.models.config import parse_assignments
+    from dialog.models.registry import model_class
+    from dialog.training.config import training_config_class
+
+    cls = model_class(name or "hred")
+    training_class = training_config_class(cls.is_latent)
+    sizes, training = parse_assignments(assignments, cls.config_class, training_class)
+    sizes.setdefault("vocab_size", prepared.tokenizer.num_tokens)
+    return {
+        "model": name or "hred",
+        "settings": cls.config_class.from_json(sizes).to_json(),
+        "training": training_class.from_json(training).to_json(),
+        "seed": seed,
+        "tokenizer_hash": prepared.tokenizer.hash,
+    }
+
+
+def _resumed(folder: Path, assignments: list[str]) -> dict[str, Any]:
+    """Returns the settings of the run that goes on; how it is trained may be changed, its sizes not."""
+    from dialog.models.config import parse_assignments
+    from dialog.models.registry import model_class
+    from dialog.training.checkpoints import load_job_settings
+    from dialog.training.config import training_config_class
+
+    plan = load_job_settings(folder)
+    training_class = training_config_class(model_class(plan["model"]).is_latent)
+    (changes,) = parse_assignments(assignments, training_class)
+    plan["training"] = training_class.from_json({**plan["training"], **changes}).to_json()
+    return plan
+
+
+def _job(
+    folder: Path,
+    prepared: "TokenizedCorpus",
+    plan: dict[str, Any],
+    init_from: Path | None,
+    resume: bool,
+    limits: dict[str, Any],
+    log_every: int,
+    checkpoint_every: int | None,
+    should_stop: Any,
+) -> "TrainingJob":
+    import torch
+
+    from dialog.models.registry import build_model, model_class
+    from dialog.run_folder import load_weights
+    from dialog.training.checkpoints import save_job_settings
+    from dialog.training.config import training_config_class
+    from dialog.training.trainer import TrainingJob
+
+    torch.manual_seed(plan["seed"])
+    model = build_model(plan["model"], plan["settings"])
+    if init_from is not None:
+        weights, source = load_weights(init_from)
+        model.initialise_from(weights)
+        plan["initialised_from"] = {"run": init_from.name, "model": source["model"]}
+    save_job_settings(folder, plan)
+    train_split, valid_split = prepared.split("train"), prepared.split("valid")
+    corpus = {
+        "name": prepared.folder.resolve().name,
+        "train_conversations": len(train_split),
+        "valid_conversations": len(valid_split),
+        "tokens_known": prepared.tokenizer.num_tokens,
+        "tokenizer_sha256": prepared.tokenizer.hash,
+        **({"started_from": plan["initialised_from"]["run"]} if "initialised_from" in plan else {}),
+    }
+    return TrainingJob(
+        folder,
+        model,
+        prepared.tokenizer,
+        train_split,
+        valid_split,
+        training_config_class(model_class(plan["model"]).is_latent).from_json(plan["training"]),
+        corpus,
+        seed=plan["seed"],
+        log_every=log_every,
+        checkpoint_every=checkpoint_every,
+        resume=resume,
+        should_stop=should_stop,
+        **limits,
+    )

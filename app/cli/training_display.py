@@ -1,0 +1,129 @@
+"""What `hred train` shows: one line of facts, a progress bar, a line a validation, sample replies."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from dialog.text.loader import BatchLoader
+    from dialog.training.checkpoints import Progress as Place
+    from dialog.training.trainer import TrainingJob
+
+__all__ = ["TrainingDisplay", "stop_on_interrupt"]
+
+
+class TrainingDisplay:
+    """Draws a progress bar on a terminal, and plain lines elsewhere.
+
+    Args:
+        job: what is trained.
+    """
+
+    def __init__(self, job: "TrainingJob") -> None:
+        self._job = job
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[facts]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._started = time.monotonic()
+
+    def __enter__(self) -> "TrainingDisplay":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+        if kind is None:
+            self._console.print(f"run folder: {self._job.folder}", markup=False)
+
+    def started(self, loader: "BatchLoader", progress: "Place") -> None:
+        """See `dialog.training.trainer.Listener`."""
+        batches = len(loader.epoch(0))
+        self._say(
+            f"{type(self._job.model).__name__}: {self._job.model.num_parameters:,} parameters; an epoch is "
+            f"{loader.num_target_tokens:,} target tokens in {batches:,} updates"
+        )
+        if loader.num_windowed or loader.num_cut:
+            self._say(
+                f"{loader.num_windowed:,} conversations are longer than {self._job.config.window_turns} turns and "
+                f"trained in windows; {loader.num_cut:,} utterances are longer than "
+                f"{self._job.config.max_tokens} tokens and cut in training"
+            )
+        if progress.update:
+            self._say(f"going on after update {progress.update:,}")
+        self._started = time.monotonic()
+        self._task = self._bar.add_task(
+            "training", total=self._job.max_updates, completed=progress.update, facts=""
+        )
+
+    def updated(self, progress: "Place", metrics: Mapping[str, Any] | None) -> None:
+        """See `dialog.training.trainer.Listener`."""
+        assert self._task is not None
+        facts = {} if metrics is None else {"facts": _facts(metrics) + self._time_left()}
+        self._bar.update(self._task, completed=progress.update, **facts)  # type: ignore[arg-type]
+        if metrics is not None and not self._console.is_terminal:
+            self._say(f"update {progress.update:,}  {_facts(metrics)}")
+
+    def validated(self, metrics: Mapping[str, Any]) -> None:
+        """See `dialog.training.trainer.Listener`."""
+        kl = metrics["kl_per_reply"]
+        self._say(
+            f"validation at update {metrics['update']:,}: {metrics['nats_per_token']:.4f} nats/token, "
+            f"perplexity {metrics['perplexity']:.2f}"
+            + ("" if kl is None else f", KL {kl:.3f} nats/reply")
+            + (" (best so far)" if metrics["best"] else "")
+        )
+        for sample in metrics["samples"]:
+            self._say(f"  … {sample['context'][-1]}\n    → {sample['reply']}")
+
+    def _time_left(self) -> str:
+        if self._job.max_minutes is None:
+            return ""
+        left = self._job.max_minutes - (time.monotonic() - self._started) / 60
+        return f"  {max(left, 0):.0f} min left"
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+
+def _facts(metrics: Mapping[str, Any]) -> str:
+    kl = metrics["kl_per_reply"]
+    return (
+        f"{metrics['nats_per_token']:.4f} nats/token"
+        + ("" if kl is None else f"  KL {kl:.3f} × {metrics['kl_weight']:.2f}")
+        + f"  {metrics['tokens_per_second']:,.0f} target tokens/s"
+    )
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Makes the first Ctrl-C (or SIGTERM) a wish to stop, and the second one an interrupt."""
+    wish = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if wish.is_set():
+            raise KeyboardInterrupt
+        wish.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield wish.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

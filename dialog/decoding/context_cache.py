@@ -1,0 +1,54 @@
+"""Context states of running chats, kept so that a further turn costs one utterance and not the history."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from dialog.conversation import Turn
+from dialog.models.base import ContextState
+
+__all__ = ["ContextCache", "prefix_hashes"]
+
+
+def prefix_hashes(turns: Sequence[Turn]) -> list[str]:
+    """Returns the hash of each prefix of `turns`, from the empty one to all: one more than there are turns."""
+    hashes = [hashlib.sha256(b"").digest()]
+    for turn in turns:
+        text = turn.text.encode("utf-8", "surrogatepass")
+        hashes.append(hashlib.sha256(hashes[-1] + text).digest())
+    return [value.hex() for value in hashes]
+
+
+class ContextCache:
+    """Context states by the hash of their turns, the least recently used out first.
+
+    Args:
+        max_bytes: of all kept states together.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._num_bytes = 0
+        self._states: OrderedDict[str, ContextState] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def longest(self, hashes: Sequence[str]) -> tuple[int, ContextState | None]:
+        """Returns the state of the longest prefix that is kept, and how many turns it has read."""
+        with self._lock:
+            for num_turns in range(len(hashes) - 1, -1, -1):
+                if hashes[num_turns] in self._states:
+                    self._states.move_to_end(hashes[num_turns])
+                    return num_turns, self._states[hashes[num_turns]]
+        return 0, None
+
+    def keep(self, prefix_hash: str, state: ContextState) -> None:
+        """Keeps a state, and lets the least recently used go where there are too many."""
+        with self._lock:
+            if prefix_hash in self._states:
+                self._num_bytes -= self._states.pop(prefix_hash).num_bytes
+            self._states[prefix_hash] = state
+            self._num_bytes += state.num_bytes
+            while self._num_bytes > self._max_bytes:
+                _, dropped = self._states.popitem(last=False)
+                self._num_bytes -= dropped.num_bytes

@@ -1,0 +1,216 @@
+"""Replier: a conversation in, replies out; what the command, the page and the evaluation talk to.
+
+A reply is fixed by the model, its context, its sampling, its seed and its index: it draws from a
+generator of its own, the same number of times a token whatever stands beside it in a batch.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from dialog.conversation import Conversation, Turn, join_neighbours
+from dialog.decoding.context_cache import ContextCache, prefix_hashes
+from dialog.decoding.replies import Ended, Reply, Sampling
+from dialog.decoding.sampling import choose, filtered_log_probabilities, reply_generator
+from dialog.errors import UsageError
+from dialog.models.base import ContextState, DecoderState, ReplyModel
+from dialog.run_folder import Run
+from dialog.text.batches import BOS, EOS, utterances_of
+from dialog.text.normalise import normalise
+from dialog.text.tokenizer import StreamDecoder, Tokenizer
+
+__all__ = ["Replier"]
+
+_CACHE_BYTES = 64 * 2**20
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A reply that is being decoded."""
+
+    seed: int
+    index: int
+    context_hash: str
+    generator: torch.Generator
+    tokens: list[int] = field(default_factory=list)
+    ended: Ended = "stop"
+    log_probability: float = 0.0
+    filtered_log_probability: float = 0.0
+
+
+class Replier:
+    """Answers conversations with one model; may be called from several threads at once.
+
+    Args:
+        model: put into evaluation mode; on any device.
+        tokenizer: the model's own.
+        model_hash: SHA-256 of the weights, for the replies.
+        cache_bytes: for the context states that are kept between calls.
+    """
+
+    def __init__(
+        self, model: ReplyModel, tokenizer: Tokenizer, model_hash: str, cache_bytes: int = _CACHE_BYTES
+    ) -> None:
+        self._model = model.eval()
+        self._tokenizer = tokenizer
+        self._model_hash = model_hash
+        self._cache = ContextCache(cache_bytes)
+
+    @staticmethod
+    def from_run(run: Run) -> "Replier":
+        """Makes a Replier of a loaded run folder."""
+        return Replier(run.model, run.tokenizer, run.model_hash)
+
+    def reply(
+        self, conversation: Conversation, sampling: Sampling, num_replies: int = 1, seed: int = 0
+    ) -> list[Reply]:
+        """Returns replies to the last turn of a conversation, decoded together.
+
+        Raises:
+            UsageError: no turn to answer, or fewer than one reply asked for.
+        """
+        return self.reply_all([conversation], sampling, num_replies, seed)[0]
+
+    def reply_all(
+        self,
+        conversations: Sequence[Conversation],
+        sampling: Sampling,
+        num_replies: int = 1,
+        seed: int = 0,
+    ) -> list[list[Reply]]:
+        """Returns for each conversation its replies, all decoded in one batch."""
+        if num_replies < 1:
+            raise UsageError(f"{num_replies} replies were asked for, but it must be 1 or more")
+        drafts, state = self._start(conversations, range(num_replies), seed)
+        latents = _latents(state, len(drafts))
+        for _ in self._decode(drafts, state, sampling):
+            pass
+        replies = [self._finish(d, z, sampling) for d, z in zip(drafts, latents, strict=True)]
+        return [replies[i : i + num_replies] for i in range(0, len(replies), num_replies)]
+
+    def stream(
+        self,
+        conversation: Conversation,
+        sampling: Sampling,
+        seed: int = 0,
+        index: int = 0,
+        stop: Callable[[], bool] | None = None,
+    ) -> Iterator[str | Reply]:
+        """Yields a reply in pieces of text, none of which ends inside a character, and at last the Reply.
+
+        Args:
+            conversation: whose last turn is answered.
+            sampling: how tokens are chosen.
+            seed: with `index`, fixes the reply.
+            index: its place among the replies of this seed.
+            stop: asked before each token; when it says True the reply ends there, by `stop`.
+        """
+        drafts, state = self._start([conversation], [index], seed)
+        (latent,) = _latents(state, 1)
+        text = StreamDecoder(self._tokenizer)
+        for token in self._decode(drafts, state, sampling, stop):
+            piece = text.push(token)
+            if piece:
+                yield piece
+        rest = text.finish()
+        if rest:
+            yield rest
+        yield self._finish(drafts[0], latent, sampling)
+
+    @torch.inference_mode()
+    def _start(
+        self, conversations: Sequence[Conversation], indices: Sequence[int], seed: int
+    ) -> tuple[list[_Draft], DecoderState]:
+        drafts, states = [], []
+        for conversation in conversations:
+            context_hash, state = self._read(conversation)
+            states += [state] * len(indices)
+            drafts += [_Draft(seed, i, context_hash, reply_generator(seed, i)) for i in indices]
+        context = states[0] if len(states) == 1 else type(states[0]).concat(states)
+        return drafts, self._model.plan(context, [draft.generator for draft in drafts])
+
+    def _read(self, conversation: Conversation) -> tuple[str, ContextState]:
+        """Reads what of a conversation is not known yet; returns its hash and its state."""
+        turns = join_neighbours(
+            Turn(t.speaker, text) for t in conversation.turns if (text := normalise(t.text))
+        )
+        if not turns:
+            raise UsageError("the conversation has no text to answer; give at least one turn with words")
+        hashes = prefix_hashes(turns)
+        known, state = self._cache.longest(hashes)
+        if state is None:
+            state = self._model.start(1)
+        device = next(self._model.parameters()).device
+        for tokens in self._tokenizer.encode_all([turn.text for turn in turns[known:]]):
+            state = self._model.observe(state, utterances_of([tokens]).to(device))
+        self._cache.keep(hashes[-1], state)
+        return hashes[-1], state
+
+    @torch.inference_mode()
+    def _decode(
+        self,
+        drafts: Sequence[_Draft],
+        state: DecoderState,
+        sampling: Sampling,
+        stop: Callable[[], bool] | None = None,
+    ) -> Iterator[int]:
+        """Decodes until every draft has ended; yields each chosen token but the end token."""
+        running = list(drafts)
+        tokens = torch.full((len(running),), BOS, device=state.hidden.device)
+        for time in range(sampling.max_tokens):
+            if stop is not None and stop():
+                return
+            logits, state = self._model.step(tokens, state)
+            filtered = filtered_log_probabilities(logits, sampling, is_first=time == 0)
+            tokens = choose(filtered, sampling, [draft.generator for draft in running])
+            self._note(running, tokens, logits, filtered, sampling)
+            going_on = [row for row, draft in enumerate(running) if draft.ended != "end"]
+            yield from (running[row].tokens[-1] for row in going_on)
+            if not going_on:
+                return
+            if len(going_on) < len(running):
+                running = [running[row] for row in going_on]
+                tokens, state = tokens[going_on], state.select(going_on)
+        for draft in running:
+            draft.ended = "length"
+
+    @staticmethod
+    def _note(
+        drafts: Sequence[_Draft],
+        tokens: torch.Tensor,
+        logits: torch.Tensor,
+        filtered: torch.Tensor,
+        sampling: Sampling,
+    ) -> None:
+        wanted = tokens[:, None]
+        under_model = torch.log_softmax(logits.double(), dim=1).gather(1, wanted)[:, 0].tolist()
+        under_filter = filtered.gather(1, wanted)[:, 0].tolist()
+        for row, token in enumerate(tokens.tolist()):
+            draft = drafts[row]
+            draft.tokens.append(token)
+            draft.log_probability += under_model[row]
+            draft.filtered_log_probability += 0.0 if sampling.method == "greedy" else under_filter[row]
+            if token == EOS:
+                draft.ended = "end"
+
+    def _finish(self, draft: _Draft, latent: tuple[float, ...] | None, sampling: Sampling) -> Reply:
+        return Reply(
+            text=normalise(self._tokenizer.decode(draft.tokens)),
+            tokens=tuple(draft.tokens),
+            ended=draft.ended,
+            log_probability=draft.log_probability,
+            filtered_log_probability=draft.filtered_log_probability,
+            latent=latent,
+            seed=draft.seed,
+            index=draft.index,
+            sampling=sampling,
+            model_hash=self._model_hash,
+            context_hash=draft.context_hash,
+        )
+
+
+def _latents(state: DecoderState, count: int) -> Sequence[tuple[float, ...] | None]:
+    if state.latents is None:
+        return [None] * count
+    return [tuple(row) for row in state.latents.tolist()]

@@ -1,0 +1,1 @@
+"""What a model is worth: its likelihood of replies that people gave."""

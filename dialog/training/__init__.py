@@ -1,0 +1,1 @@
+"""Training: the objective, schedules, checkpoints and the loop."""

@@ -1,0 +1,50 @@
+"""The model card of a run, filled in from what training knows (after Mitchell et al. 2019)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dialog.models.base import ReplyModel
+from dialog.training.config import TrainingConfig
+
+__all__ = ["model_card"]
+
+
+def model_card(
+    name: str,
+    model: ReplyModel,
+    config: TrainingConfig,
+    corpus: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    seed: int,
+) -> str:
+    """Returns a model card in Markdown.
+
+    Args:
+        name: of the model in the registry.
+        model: the model.
+        config: how it was trained.
+        corpus: what is known of the corpus: its folder's name, conversations, tokenizer hash.
+        figures: of the validation that the weights were chosen by.
+        seed: of the training.
+    """
+    latent = model.is_latent
+    bound = "upper bound of the NLL: ELBO, one posterior sample a reply" if latent else "NLL"
+    sections = [
+        f"# {name}\n\nA reply model ({type(model).__name__}, {model.num_parameters:,} parameters) trained by "
+        "`hred train`. It continues conversations like those of its training data; it knows no facts, and "
+        "can say what is wrong or unkind.\n",
+        f"## Figures\n\nOn the validation split, end tokens counted ({bound}):\n\n{_table(figures)}",
+        f"## Data\n\n{_table(corpus)}",
+        f"## Training\n\nSeed {seed}.\n\n{_table(config.to_json())}",
+        f"## Sizes\n\n{_table(model.config.to_json())}",
+    ]
+    return "\n".join(sections)
+
+
+def _table(values: Mapping[str, Any]) -> str:
+    rows = [f"| {name} | {_text(value)} |" for name, value in values.items() if value is not None]
+    return "\n".join(["| what | value |", "|---|---|", *rows]) + "\n"
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) and value >= 0.01 else str(value)

@@ -1,0 +1,281 @@
+"""The training loop: batches in, the best model by validation bound out, resumable at any checkpoint.
+
+Device, precision and gradient scaling are Accelerate's; everything else is a function of the update, so
+that a resumed run goes on as if it had not stopped.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from dialog.errors import TrainingError
+from dialog.evaluation.likelihood import Likelihood, evaluate_likelihood
+from dialog.models.base import LossParts, ReplyModel
+from dialog.models.registry import model_name
+from dialog.run_folder import save_run
+from dialog.text.loader import BatchLoader, EncodedSplit
+from dialog.text.tokenizer import Tokenizer
+from dialog.training.card import model_card
+from dialog.training.checkpoints import Progress, load_checkpoint, save_checkpoint
+from dialog.training.config import TrainingConfig
+from dialog.training.metrics import IntervalSums, MetricsLog
+from dialog.training.objective import objective
+from dialog.training.samples import sample_replies
+from dialog.training.schedules import kl_weight, learning_rate
+
+__all__ = ["Listener", "Trainer", "TrainingJob"]
+
+
+class Listener(Protocol):
+    """Is told how training goes; the command draws a progress bar from it."""
+
+    def started(self, loader: BatchLoader, progress: Progress) -> None:
+        """Training starts or goes on."""
+
+    def updated(self, progress: Progress, metrics: Mapping[str, Any] | None) -> None:
+        """An update is done; `metrics` is what was logged, if something was."""
+
+    def validated(self, metrics: Mapping[str, Any]) -> None:
+        """A validation is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """What is trained, on what, how, and until when.
+
+    Attributes:
+        folder: the run folder.
+        model: with the weights to start from.
+        tokenizer: the corpus's own.
+        train: conversations to train on.
+        valid: conversations to choose the best weights by.
+        config: how.
+        corpus: what the model card says of the corpus.
+        seed: of the order of the data, dropout and posterior samples.
+        max_updates: updates in all, those before a resume counted; None for no end.
+        max_minutes: of this start; None for no end.
+        log_every: updates between lines of the log.
+        checkpoint_every: updates between checkpoints, beside those by time; None for none.
+        resume: whether to go on from the folder's checkpoint.
+        should_stop: asked after each update; when it says True, training writes a checkpoint and ends.
+    """
+
+    folder: Path
+    model: ReplyModel
+    tokenizer: Tokenizer
+    train: EncodedSplit
+    valid: EncodedSplit
+    config: TrainingConfig
+    corpus: Mapping[str, Any]
+    seed: int = 1
+    max_updates: int | None = None
+    max_minutes: float | None = None
+    log_every: int = 50
+    checkpoint_every: int | None = None
+    resume: bool = False
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+
+
+class Trainer:
+    """Runs a `TrainingJob`.
+
+    Args:
+        job: the job.
+        listener: is told how it goes.
+
+    Raises:
+        RunFolderError: it shall resume, but the checkpoint cannot be loaded.
+        CorpusError: there is nothing to train or to validate on.
+    """
+
+    def __init__(self, job: TrainingJob, listener: Listener) -> None:
+        self._job, self._listener, config = job, listener, job.config
+        job.folder.mkdir(parents=True, exist_ok=True)
+        on_gpu = torch.cuda.is_available()
+        half = "bf16" if on_gpu or config.bfloat16 else "no"
+        self._accelerator = Accelerator(mixed_precision=half, cpu=not on_gpu)
+        set_seed(job.seed)
+        matrices = [p for p in job.model.parameters() if p.dim() > 1]
+        vectors = [p for p in job.model.parameters() if p.dim() <= 1]
+        groups = [
+            {"params": matrices, "weight_decay": config.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
+        self._model, self._optimizer = self._accelerator.prepare(job.model, optimizer)
+        self._generator = torch.Generator(device=self._accelerator.device).manual_seed(job.seed)
+        self._progress = self._resume() if job.resume else Progress()
+        self._loader = BatchLoader(
+            job.train,
+            config.batch_tokens,
+            config.window_turns,
+            config.lead_turns,
+            config.max_tokens,
+            seed=job.seed,
+        )
+        self._log = MetricsLog(job.folder, self._progress.update if job.resume else None)
+        self._last_validation = self._progress.update if job.resume else 0
+        self._started = self._last_checkpoint = time.monotonic()
+        self._minutes_before = self._progress.minutes
+
+    def run(self) -> Progress:
+        """Trains until something says stop; a checkpoint stands when it returns or raises.
+
+        Returns:
+            Where training stands.
+
+        Raises:
+            TrainingError: the loss is no longer a number.
+            OSError: the run folder cannot be written to.
+        """
+        self._listener.started(self._loader, self._progress)
+        sums = IntervalSums()
+        for batch_indices in self._batches():
+            parts, gradient_norm = self._update(batch_indices)
+            sums.add(parts)
+            metrics = None
+            if self._progress.update % self._job.log_every == 0:
+                metrics = self._log_interval(sums, gradient_norm)
+                sums = IntervalSums()
+            self._listener.updated(self._progress, metrics)
+            if self._progress.update % self._job.config.validate_every == 0:
+                before = time.perf_counter()
+                self._validate()
+                sums.pause(time.perf_counter() - before)
+            self._checkpoint_when_due()
+            if self._is_over():
+                break
+        if self._progress.update > self._last_validation and not self._job.should_stop():
+            self._validate()
+        self._checkpoint()
+        return self._progress
+
+    def _batches(self) -> Iterator[list[int]]:
+        """Yields batches from where the data stands, epoch after epoch."""
+        if self._is_over():
+            return
+        while True:
+            batches = self._loader.epoch(self._progress.epoch)
+            for indices in batches[self._progress.batch :]:
+                self._progress.batch += 1
+                yield indices
+            self._progress.epoch += 1
+            self._progress.batch = 0
+
+    def _update(self, batch_indices: list[int]) -> tuple[LossParts, float]:
+        config, update = self._job.config, self._progress.update + 1
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(update, config)
+        self._model.train()
+        batch = self._loader.batch(batch_indices).to(self._accelerator.device)
+        parts: LossParts = self._model(batch, self._generator)
+        value = objective(parts, config, kl_weight(update, config))
+        if not math.isfinite(float(value.detach())):
+            self._progress.batch -= 1  # the checkpoint names the batch that failed as the next one
+            self._checkpoint()
+            raise TrainingError(
+                f"the loss of update {update} is no number any more; go on from the last checkpoint with a "
+                f"smaller step: --resume --set learning_rate={config.learning_rate / 3:.2g}"
+            )
+        self._optimizer.zero_grad()
+        self._accelerator.backward(value)
+        limit = config.gradient_clip or math.inf
+        norm = self._accelerator.clip_grad_norm_(self._model.parameters(), limit)
+        self._optimizer.step()
+        self._progress.update = update
+        return parts, float(norm)
+
+    def _log_interval(self, sums: IntervalSums, gradient_norm: float) -> dict[str, Any]:
+        update = self._progress.update
+        metrics = {
+            "update": update,
+            "split": "train",
+            "epoch": self._progress.epoch,
+            **sums.metrics(),
+            "kl_weight": kl_weight(update, self._job.config) if self._job.model.is_latent else None,
+            "learning_rate": learning_rate(update, self._job.config),
+            "gradient_norm": gradient_norm,
+            "minutes": self._minutes(),
+        }
+        self._log.write(metrics)
+        return metrics
+
+    def _validate(self) -> None:
+        job, update = self._job, self._progress.update
+        limit = job.config.validate_conversations or None
+        result = evaluate_likelihood(job.model, job.valid, seed=job.seed, max_conversations=limit)
+        samples = sample_replies(job.model, job.tokenizer, job.valid, job.config.sample_replies)
+        metrics = {
+            "update": update,
+            "split": "valid",
+            "epoch": self._progress.epoch,
+            **result.to_json(),
+            "minutes": self._minutes(),
+            "samples": samples,
+        }
+        self._keep_best(result)
+        self._last_validation = update
+        self._log.write(metrics)
+        self._listener.validated({**metrics, "best": self._progress.best_update == update})
+
+    def _keep_best(self, result: Likelihood) -> None:
+        """Saves the weights if they are the best so far; "best" counts once the KL weight is at its end."""
+        progress = self._progress
+        counts = kl_weight(progress.update, self._job.config) == 1.0
+        if counts and (progress.best is None or result.nats_per_token < progress.best):
+            progress.best, progress.best_update, progress.worse = result.nats_per_token, progress.update, 0
+        elif counts:
+            progress.worse += 1
+        if progress.best_update == progress.update or progress.best is None:
+            self._save_run(result)
+
+    def _save_run(self, result: Likelihood) -> None:
+        job, config = self._job, self._job.config
+        figures = {"update": self._progress.update, **result.to_json()}
+        details = {
+            "training": config.to_json(),
+            "seed": job.seed,
+            "corpus": dict(job.corpus),
+            "chosen_by": figures,
+        }
+        card = model_card(model_name(job.model), job.model, config, job.corpus, figures, job.seed)
+        save_run(job.folder, job.model, job.tokenizer, details, card)
+
+    def _is_over(self) -> bool:
+        job, progress = self._job, self._progress
+        return (
+            job.should_stop()
+            or (job.max_updates is not None and progress.update >= job.max_updates)
+            or (job.max_minutes is not None and time.monotonic() - self._started >= 60 * job.max_minutes)
+            or (job.config.patience > 0 and progress.worse >= job.config.patience)
+        )
+
+    def _minutes(self) -> float:
+        return self._minutes_before + (time.monotonic() - self._started) / 60
+
+    def _checkpoint_when_due(self) -> None:
+        every, minutes = self._job.checkpoint_every, self._job.config.checkpoint_minutes
+        by_update = every is not None and self._progress.update % every == 0
+        if by_update or time.monotonic() - self._last_checkpoint >= 60 * minutes:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        self._progress.generator = bytes(self._generator.get_state().tolist()).hex()
+        self._progress.minutes = self._minutes()
+        progress = dataclasses.replace(self._progress)
+        save_checkpoint(self._job.folder, self._job.model, self._optimizer, progress)
+        self._last_checkpoint = time.monotonic()
+
+    def _resume(self) -> Progress:
+        progress = load_checkpoint(self._job.folder, self._job.model, self._optimizer)
+        state = torch.tensor(list(bytes.fromhex(progress.generator)), dtype=torch.uint8)
+        self._generator.set_state(state)
+        return progress
