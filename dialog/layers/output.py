@@ -58,13 +58,15 @@ class _TokenLosses(torch.autograd.Function):
             highest = logits.amax(1)
             if with_uniform:
                 average = logits.mean(1)
-            shares = torch.softmax(logits, dim=1)
+            # Where a backward pass will come, the shares are written to where it finds them.
+            shares = logits if logits.dtype != product_type or not wants_gradient else probabilities[block]
+            torch.softmax(logits, dim=1, out=shares)
             # log-sum-exp from the softmax itself: exp(highest - lse) is its largest value.
             normaliser = highest - shares.amax(1).log()
             nll[block] = normaliser - wanted
             if with_uniform:
                 uniform[block] = normaliser - average
-            if wants_gradient:
+            if wants_gradient and shares is logits:
                 probabilities[block] = shares
         run.save_for_backward(features, weight, targets, probabilities)
         run.with_uniform, run.weight_type = with_uniform, embedding.dtype

@@ -33,8 +33,8 @@ __all__ = [
 
 def rows_or_zero(values: Tensor, positions: Tensor) -> Tensor:
     """Returns `values` (token, size) at `positions` (any shape), zeros where a position is -1."""
-    padded = torch.cat([values, values.new_zeros(1, values.shape[1])])
-    return padded[positions]  # -1 is the appended row
+    padded = torch.cat([values.new_zeros(1, values.shape[1]), values])
+    return functional.embedding(positions + 1, padded)  # its gradient is faster than that of indexing
 
 
 class TokenTable(nn.Module):
