@@ -37,7 +37,7 @@ def evaluate(
     if prepared.tokenizer.hash != loaded.tokenizer.hash:
         raise CorpusError(
             f"{corpus} has another tokenizer than {run}, so their tokens cannot be compared; prepare the logs "
-            f"again with --tokenizer {loaded.folder / 'tokenizer.model'}"
+            f"again with --tokenizer-from {run}"
         )
     console = Console(stderr=True)
     conversations = prepared.split(split)

@@ -82,6 +82,14 @@ def prepare(
     tokenizer_sample: Annotated[
         int, typer.Option(help="Utterances that the tokenizer is trained on, drawn by --seed.", min=1)
     ] = 200_000,
+    tokenizer_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Take the tokenizer of a run folder, of a shipped model or a tokenizer.model, and train none: "
+            "to evaluate that model on these logs, or to go on training it with them.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the splits and of the tokenizer's sample.")] = 1,
     valid_share: Annotated[float, typer.Option(help="Share for validation, where it is drawn.")] = 0.05,
     test_share: Annotated[float, typer.Option(help="Share for the test, where it is drawn.")] = 0.05,
@@ -136,6 +144,7 @@ def prepare(
         vocabulary_size=vocabulary_size,
         tokenizer_kind=tokenizer_kind.value,
         tokenizer_sample=tokenizer_sample,
+        tokenizer_from=_tokenizer_file(tokenizer_from),
         seed=seed,
         max_bad=max_bad,
         max_line_bytes=int(max_line_mib * 2**20),
@@ -145,3 +154,11 @@ def prepare(
     with show_progress() as progress:
         corpus = prepare_corpus(settings, progress)
     show_report(corpus)
+
+
+def _tokenizer_file(run: str | None) -> Path | None:
+    if run is None or Path(run).is_file():
+        return None if run is None else Path(run)
+    from app.shipped import run_path
+
+    return run_path(run) / "tokenizer.model"

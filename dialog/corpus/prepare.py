@@ -194,17 +194,21 @@ class Preparation:
         )
 
     def train_tokenizer(self) -> Tokenizer:
-        """Step 2."""
+        """Step 2; a tokenizer that is given is taken as it is."""
         settings = self.settings
-        model = train_tokenizer(
-            read_texts(self.texts_path("train")),
-            settings.vocabulary_size,
-            settings.tokenizer_kind,
-            settings.seed,
-            settings.tokenizer_sample,
-        )
-        (self.folder / TOKENIZER_FILE).write_bytes(model)
-        return Tokenizer.from_bytes(model)
+        if settings.tokenizer_from is not None:
+            tokenizer = Tokenizer.load(settings.tokenizer_from)
+        else:
+            model = train_tokenizer(
+                read_texts(self.texts_path("train")),
+                settings.vocabulary_size,
+                settings.tokenizer_kind,
+                settings.seed,
+                settings.tokenizer_sample,
+            )
+            tokenizer = Tokenizer.from_bytes(model)
+        (self.folder / TOKENIZER_FILE).write_bytes(tokenizer.model_bytes)
+        return tokenizer
 
     def tokenise(self) -> None:
         """Step 3."""

@@ -28,6 +28,7 @@ class Settings:
         vocabulary_size: tokens at most.
         tokenizer_kind: `unigram` or `bpe`.
         tokenizer_sample: utterances that the tokenizer is trained on.
+        tokenizer_from: a `tokenizer.model` to take instead of training one.
         seed: of the splits and the tokenizer's sample.
         max_bad: the largest share of bad records, of 1.
         max_line_bytes: the longest line, and the longest conversation of several lines.
@@ -45,6 +46,7 @@ class Settings:
     vocabulary_size: int = 8_000
     tokenizer_kind: Kind = "unigram"
     tokenizer_sample: int = 200_000
+    tokenizer_from: Path | None = None
     seed: int = 1
     max_bad: float = 0.01
     max_line_bytes: int = 16 << 20

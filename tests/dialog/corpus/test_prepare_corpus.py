@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dialog.corpus.prepare import Settings, prepare_corpus
 from dialog.corpus.splits import Shares
 from dialog.corpus.tokenized import SPLITS, TokenizedCorpus
 from dialog.errors import CorpusError, LogError, TooManyBadRecords, UsageError
@@ -258,3 +259,15 @@ def test_dailydialogs_published_test_split(tmp_path, prepared) -> None:
     report = corpus.report
     assert report["records"] == {"read": 1_000, "bad": 0, "first_bad": []}
     assert report["turns"]["read"] == 7_740
+
+
+def test_a_given_tokenizer_is_taken_as_it_is(tmp_path):
+    log = tmp_path / "log.txt"
+    log.write_text("\n\n".join(f"hello {n}\nhi there {n}" for n in range(40)), encoding="utf-8")
+    first = prepare_corpus(Settings(out=tmp_path / "first", logs=[log], vocabulary_size=300))
+    other = tmp_path / "other.txt"
+    other.write_text("\n\n".join(f"good day {n}\nfarewell {n}" for n in range(40)), encoding="utf-8")
+    second = prepare_corpus(
+        Settings(out=tmp_path / "second", logs=[other], tokenizer_from=tmp_path / "first" / "tokenizer.model")
+    )
+    assert second.tokenizer.hash == first.tokenizer.hash
