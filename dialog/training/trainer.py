@@ -26,6 +26,7 @@ from dialog.text.tokenizer import Tokenizer
 from dialog.training.card import model_card
 from dialog.training.checkpoints import Progress, load_checkpoint, save_checkpoint
 from dialog.training.config import TrainingConfig
+from dialog.training.memory import keep_freed_memory
 from dialog.training.metrics import IntervalSums, MetricsLog
 from dialog.training.objective import objective
 from dialog.training.samples import sample_replies
@@ -136,6 +137,7 @@ class Trainer:
             TrainingError: the loss is no longer a number.
             OSError: the run folder cannot be written to.
         """
+        keep_freed_memory()
         self._listener.started(self._loader, self._progress)
         sums = IntervalSums()
         for batch_indices in self._batches():

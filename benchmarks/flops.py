@@ -1,0 +1,120 @@
+"""Arithmetic that the models' equations need for a batch, counted by hand from its real tokens.
+
+One multiply-add of a matrix product is two operations. Only products count: embedding look-ups, gates,
+softmax, dropout, clipping and the optimizer do not; nor does padding, and nothing counts twice that may be
+kept, so that the products of the context and of z count once a reply and W_a s once a token.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dialog.models.base import ReplyModel
+from dialog.models.registry import model_name
+from dialog.text.batches import Batch
+
+__all__ = ["Counts", "count_batch", "multiply_adds", "training_operations"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Real things of a batch.
+
+    Attributes:
+        encoded_tokens: tokens of the utterances that the model reads, each utterance once.
+        encoded_utterances: of them, those that the context RNN reads (0 for seq2seq).
+        source_tokens: tokens that some reply attends over, each once.
+        replies: targets.
+        target_tokens: of them, the end tokens counted.
+        attended: sum over the replies of target tokens times source tokens.
+    """
+
+    encoded_tokens: int
+    encoded_utterances: int
+    source_tokens: int
+    replies: int
+    target_tokens: int
+    attended: int
+
+
+def count_batch(model: ReplyModel, batch: Batch) -> Counts:
+    """Counts what a model that attends over the last turn alone has to read of a batch."""
+    settings: dict[str, Any] = model.config.to_json()
+    name = model_name(model)
+    if settings.get("attention_turns", 1) != 1 or settings.get("context_turns", 1) != 1:
+        raise ValueError("arithmetic is counted for models that attend over the last turn alone")
+    read = batch.utterances.lengths.clamp(max=settings["max_utterance_tokens"])
+    sources = batch.source_rows(1)  # (reply,)
+    source_lengths = torch.where(sources >= 0, read[sources.clamp(min=0)], 0)
+    target_lengths = batch.utterances.lengths[batch.targets]
+    used = sources[sources >= 0].unique()
+    encoded, utterances = used, 0
+    if name != "seq2seq":
+        context = _context_rows(batch)
+        encoded, utterances = context, len(context)
+        if name == "vhred":  # the posterior reads the targets as well
+            encoded = torch.cat([context, batch.targets]).unique()
+    return Counts(
+        int(read[encoded].sum()),
+        utterances,
+        int(read[used].sum()),
+        len(batch.targets),
+        int(target_lengths.sum()),
+        int((target_lengths * source_lengths).sum()),
+    )
+
+
+def _context_rows(batch: Batch) -> Tensor:
+    """Rows of the turns before each conversation's last target."""
+    last = torch.zeros(batch.num_conversations, dtype=torch.int64)
+    last = last.scatter_reduce(0, batch.target_conversations, batch.target_turns, "amax")
+    return batch.rows[torch.arange(batch.rows.shape[1]) < last[:, None]]
+
+
+def multiply_adds(model: ReplyModel, counts: Counts) -> dict[str, int]:
+    """Returns the multiply-adds of a forward pass by product.
+
+    - `encoder`: W_i x_t and W_h h_{t-1} of both directions, for each token read, three gates each;
+    - `context`: the same of the context RNN, for each utterance it reads;
+    - `latent`: both tanh layers, loc and variance of prior and posterior, once a reply;
+    - `start`: h_0 from the context (and z), and their product with the decoder's input weights, once a reply;
+    - `decoder`: W_i y_{t-1} and W_h h_{t-1}, for each target token;
+    - `attention`: W_a s for each source token; a score and a weighted sum for each pair of a target token and
+      a source token of its reply; W_c [c_t; h_t] for each target token;
+    - `output`: the logits, for each target token.
+    """
+    settings: dict[str, Any] = model.config.to_json()
+    embedding, hidden = settings["embedding_size"], settings["hidden_size"]
+    half, context = hidden // 2, settings.get("context_size", 0)
+    latent, latent_hidden = settings.get("latent_size", 0), settings.get("latent_hidden_size", 0)
+    condition = context + latent if context else hidden
+    encoder_layers, decoder_layers = settings["encoder_layers"], settings["decoder_layers"]
+    encoder = 2 * 3 * half * (embedding + half) + (encoder_layers - 1) * 2 * 3 * half * (hidden + half)
+    gaussian = latent_hidden * latent_hidden + 2 * latent_hidden * latent
+    inference = (2 * context + hidden) * latent_hidden + 2 * gaussian
+    at_every_step = 3 * hidden * condition if context else 0
+    decoder = 3 * hidden * (embedding + hidden) + (decoder_layers - 1) * 3 * hidden * 2 * hidden
+    bag_of_words = 0
+    if settings.get("bag_of_words"):
+        bag_of_words = condition * embedding + embedding * settings["vocab_size"]
+    return {
+        "encoder": counts.encoded_tokens * encoder,
+        "context": counts.encoded_utterances * 3 * context * (hidden + context),
+        "latent": counts.replies * inference,
+        "start": counts.replies * (condition * decoder_layers * hidden + at_every_step),
+        "decoder": counts.target_tokens * decoder,
+        "attention": counts.source_tokens * hidden * hidden
+        + counts.attended * 2 * hidden
+        + counts.target_tokens * 2 * hidden * embedding,
+        "output": counts.target_tokens * embedding * settings["vocab_size"] + counts.replies * bag_of_words,
+    }
+
+
+def training_operations(model: ReplyModel, batch: Batch) -> int:
+    """Returns the operations of one update: two a multiply-add, and three times the forward pass.
+
+    The backward pass of a product is two products of its size: for its input and for its weight.
+    """
+    return 2 * 3 * sum(multiply_adds(model, count_batch(model, batch)).values())
