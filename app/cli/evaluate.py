@@ -26,7 +26,7 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from app.bots import run_path
+    from app.shipped import run_path
     from dialog.corpus.tokenized import TokenizedCorpus
     from dialog.errors import CorpusError
     from dialog.evaluation.likelihood import evaluate_likelihood

@@ -5,18 +5,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from dialog.conversation import Turn
 from dialog.models.base import ContextState
 
 __all__ = ["ContextCache", "prefix_hashes"]
 
 
-def prefix_hashes(turns: Sequence[Turn]) -> list[str]:
-    """Returns the hash of each prefix of `turns`, from the empty one to all: one more than there are turns."""
+def prefix_hashes(texts: Sequence[str]) -> list[str]:
+    """Returns the hash of each prefix of `texts`, from the empty one to all: one more than there are turns."""
     hashes = [hashlib.sha256(b"").digest()]
-    for turn in turns:
-        text = turn.text.encode("utf-8", "surrogatepass")
-        hashes.append(hashlib.sha256(hashes[-1] + text).digest())
+    for text in texts:
+        hashes.append(hashlib.sha256(hashes[-1] + text.encode("utf-8", "surrogatepass")).digest())
     return [value.hex() for value in hashes]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from dialog.conversation import Conversation, Turn, join_neighbours
+from dialog.conversation import Conversation
 from dialog.decoding.context_cache import ContextCache, prefix_hashes
 from dialog.decoding.replies import Ended, Reply, Sampling
 from dialog.decoding.sampling import choose, filtered_log_probabilities, reply_generator
@@ -132,17 +132,15 @@ class Replier:
 
     def _read(self, conversation: Conversation) -> tuple[str, ContextState]:
         """Reads what of a conversation is not known yet; returns its hash and its state."""
-        turns = join_neighbours(
-            Turn(t.speaker, text) for t in conversation.turns if (text := normalise(t.text))
-        )
-        if not turns:
+        texts = _joined_texts(conversation)
+        if not texts:
             raise UsageError("the conversation has no text to answer; give at least one turn with words")
-        hashes = prefix_hashes(turns)
+        hashes = prefix_hashes(texts)
         known, state = self._cache.longest(hashes)
         if state is None:
             state = self._model.start(1)
         device = next(self._model.parameters()).device
-        for tokens in self._tokenizer.encode_all([turn.text for turn in turns[known:]]):
+        for tokens in self._tokenizer.encode_all(texts[known:]):
             state = self._model.observe(state, utterances_of([tokens]).to(device))
         self._cache.keep(hashes[-1], state)
         return hashes[-1], state
@@ -208,6 +206,23 @@ class Replier:
             model_hash=self._model_hash,
             context_hash=draft.context_hash,
         )
+
+
+def _joined_texts(conversation: Conversation) -> list[str]:
+    """Returns the texts of `join_neighbours` over the normalised turns that have words.
+
+    It passes over the whole chat at every turn, so it makes no objects on its way.
+    """
+    texts: list[str] = []
+    speaker = None
+    for turn in conversation.turns:
+        text = normalise(turn.text)
+        if text and texts and turn.speaker == speaker:
+            texts[-1] = f"{texts[-1]} {text}"
+        elif text:
+            texts.append(text)
+            speaker = turn.speaker
+    return texts
 
 
 def _latents(state: DecoderState, count: int) -> Sequence[tuple[float, ...] | None]:

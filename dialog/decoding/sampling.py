@@ -17,6 +17,9 @@ from dialog.text.batches import BOS, EOS, PAD, UNK
 
 __all__ = ["choose", "filtered_log_probabilities", "reply_generator"]
 
+_FIRST_LOOK = 256
+"""Tokens that top-p looks at before it sorts them all."""
+
 
 def reply_generator(seed: int, index: int) -> torch.Generator:
     """Returns the generator (on the CPU) of reply `index` of `seed`; other replies never draw from it."""
@@ -38,12 +41,24 @@ def filtered_log_probabilities(logits: Tensor, sampling: Sampling, is_first: boo
         kept = logits.topk(sampling.top_k, dim=1).indices
         logits = torch.full_like(logits, -math.inf).scatter(1, kept, logits.gather(1, kept))
     if sampling.top_p < 1.0:
-        shares, order = torch.softmax(logits, dim=1).sort(dim=1, descending=True, stable=True)
-        reached_before = shares.cumsum(1) - shares >= sampling.top_p
-        reached_before[:, 0] = False
-        dropped = torch.zeros_like(reached_before).scatter(1, order, reached_before)
-        logits = logits.masked_fill(dropped, -math.inf)
+        logits = logits.masked_fill(~_nucleus(torch.softmax(logits, dim=1), sampling.top_p), -math.inf)
     return torch.log_softmax(logits, dim=1)
+
+
+def _nucleus(shares: Tensor, reach: float) -> Tensor:
+    """Returns the mask (row, vocabulary) of the most probable tokens that reach `reach` together.
+
+    A sort of the whole vocabulary would cost more than the model's step; few rows need it. Which rows do
+    follows from the row alone, so that batch-mates change nothing.
+    """
+    kept = torch.zeros_like(shares, dtype=torch.bool)
+    values, tokens = shares.topk(min(_FIRST_LOOK, shares.shape[1]), dim=1)
+    kept.scatter_(1, tokens, values.cumsum(1) - values < reach)  # what came before had not reached it
+    wide = torch.nonzero(values.sum(1) < reach)[:, 0]
+    if len(wide):
+        values, tokens = shares[wide].sort(dim=1, descending=True, stable=True)
+        kept[wide] = torch.zeros_like(kept[wide]).scatter(1, tokens, values.cumsum(1) - values < reach)
+    return kept
 
 
 def choose(

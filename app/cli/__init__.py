@@ -1,0 +1,1 @@
+"""The command `hred`: one file a subcommand, each importing what is heavy only when it runs."""

@@ -1,0 +1,69 @@
+"""The command `hred`: finds the subcommand, and turns errors into one sentence and an exit status.
+
+Exit status: 0 done, 1 something could not be done, 2 wrong usage, 130 interrupted.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from dialog import __version__
+from dialog.errors import DialogError, UsageError
+
+__all__ = ["COMMANDS", "app", "main"]
+
+COMMANDS = ("prepare", "train", "evaluate", "export")
+"""Each is the function of that name in `app/cli/<name>.py`."""
+
+app = typer.Typer(
+    name="hred",
+    help="Train a chatbot on your own conversation logs, chat with it, take it apart.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for _name in COMMANDS:
+    app.command(_name)(getattr(import_module(f"app.cli.{_name}"), _name))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"hred {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command line and exits with its status."""
+    try:
+        app()
+    except UsageError as error:
+        _fail(str(error), 2)
+    except DialogError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:
+        # The reader of our output has gone; the interpreter must not complain when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}; free some space or give another place, then try again", 1)
+
+
+def _fail(sentence: str, status: int) -> None:
+    print(f"hred: {sentence}", file=sys.stderr)
+    sys.exit(status)
