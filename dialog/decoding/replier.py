@@ -194,7 +194,8 @@ class Replier:
 
     def _finish(self, draft: _Draft, latent: tuple[float, ...] | None, sampling: Sampling) -> Reply:
         return Reply(
-            text=normalise(self._tokenizer.decode(draft.tokens)),
+            # No text of people holds NUL, and no database takes it; as a byte it could still be drawn.
+            text=normalise(self._tokenizer.decode(draft.tokens).replace("\0", "\ufffd")),
             tokens=tuple(draft.tokens),
             ended=draft.ended,
             log_probability=draft.log_probability,

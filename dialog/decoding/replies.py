@@ -5,7 +5,7 @@ from typing import Literal
 
 from dialog.errors import UsageError
 
-__all__ = ["Ended", "Method", "Reply", "Sampling"]
+__all__ = ["CHAT_SAMPLING", "Ended", "Method", "Reply", "Sampling"]
 
 Method = Literal["greedy", "sample"]
 Ended = Literal["end", "length", "stop"]
@@ -47,6 +47,10 @@ class Sampling:
             raise UsageError(f"top_p is {self.top_p}, but must be above 0 and at most 1")
         if self.max_tokens < 1:
             raise UsageError(f"max_tokens is {self.max_tokens}, but must be 1 or more")
+
+
+CHAT_SAMPLING = Sampling(temperature=0.8, top_p=0.9)
+"""What the page and the commands begin with: varied, but seldom off the track."""
 
 
 @dataclass(frozen=True, slots=True)

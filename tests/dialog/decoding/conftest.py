@@ -1,0 +1,35 @@
+"""Small models with fresh weights, and a tokenizer that knows Latin and Japanese text and emoji's bytes."""
+
+import pytest
+import torch
+
+from dialog.models.base import ReplyModel
+from dialog.models.registry import MODELS, build_model
+from dialog.text.tokenizer import Tokenizer, train_tokenizer
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    texts = [f"I have {number} cats and you? こんにちは、元気ですか" for number in range(200)]
+    return Tokenizer(train_tokenizer(texts, 320))
+
+
+def small_model(name: str, tokenizer: Tokenizer, seed: int = 1) -> ReplyModel:
+    torch.manual_seed(seed)
+    sizes = {"vocab_size": tokenizer.num_tokens, "embedding_size": 12, "hidden_size": 16}
+    if name != "seq2seq":
+        sizes["context_size"] = 14
+    model = build_model(name, sizes)
+    with torch.no_grad():
+        model.table.weight.mul_(12)  # fresh logits are so alike that a wrong one would hardly show
+    return model.eval()
+
+
+@pytest.fixture(scope="session", params=list(MODELS))
+def model(request, tokenizer) -> ReplyModel:
+    return small_model(request.param, tokenizer)
+
+
+@pytest.fixture(scope="session")
+def hred(tokenizer) -> ReplyModel:
+    return small_model("hred", tokenizer)
