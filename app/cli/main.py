@@ -15,7 +15,7 @@ from dialog.errors import DialogError, UsageError
 
 __all__ = ["COMMANDS", "app", "main"]
 
-COMMANDS = ("prepare", "train", "evaluate", "export")
+COMMANDS = ("prepare", "train", "reply", "chat", "evaluate", "serve", "export")
 """Each is the function of that name in `app/cli/<name>.py`."""
 
 app = typer.Typer(

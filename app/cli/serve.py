@@ -1,0 +1,35 @@
+"""`hred serve`: the page, on this machine."""
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["serve"]
+
+
+def serve(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Run folders, or names of shipped models; all shipped models when none is named."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 7860,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let other machines in; there is no login.")
+    ] = False,
+) -> None:
+    """Open the page: chat with the models, and compare them side by side.
+
+    Chats are kept in the user's data folder; HRED_DATABASE_URL names another database.
+    """
+    from app.bots import Bots
+    from app.server import run_server
+    from app.settings import Settings
+    from dialog.errors import UsageError
+
+    if host not in ("127.0.0.1", "localhost", "::1") and not allow_remote:
+        raise UsageError(
+            f"{host} would let other machines in, and the page has no login; serve on 127.0.0.1, or add "
+            "--allow-remote if everybody who reaches this machine may chat"
+        )
+    run_server(Bots.of(runs or []), Settings.from_environment(), host, port)
