@@ -26,7 +26,7 @@ import safetensors.torch
 import torch
 
 from dialog import __version__
-from dialog.errors import ConfigError, RunFolderError
+from dialog.errors import ConfigError, CorpusError, RunFolderError
 from dialog.models.base import ReplyModel
 from dialog.models.registry import build_model, model_name
 from dialog.text.batches import BOS, EOS, PAD, UNK
@@ -113,7 +113,10 @@ def load_run(folder: str | Path) -> Run:
     """
     folder = Path(folder)
     files, config = _read_verified(folder)
-    tokenizer = Tokenizer.from_bytes(files[TOKENIZER])
+    try:
+        tokenizer = Tokenizer.from_bytes(files[TOKENIZER])
+    except CorpusError as error:
+        raise RunFolderError(f"{folder / TOKENIZER} is no tokenizer; copy the run folder again") from error
     controls = (tokenizer.pad_id, tokenizer.unk_id, tokenizer.bos_id, tokenizer.eos_id)
     if controls != (PAD, UNK, BOS, EOS):
         raise RunFolderError(f"the tokenizer of {folder} has other control tokens than this project uses")
@@ -138,7 +141,10 @@ def load_weights(folder: str | Path) -> tuple[dict[str, torch.Tensor], dict[str,
         RunFolderError: as `load_run`.
     """
     files, config = _read_verified(Path(folder))
-    weights = safetensors.torch.load(files[WEIGHTS])
+    try:
+        weights = safetensors.torch.load(files[WEIGHTS])
+    except safetensors.SafetensorError as error:
+        raise RunFolderError(f"{Path(folder) / WEIGHTS} holds no weights; copy the run folder again") from error
     return {name: value.float() for name, value in weights.items()}, config
 
 
@@ -161,7 +167,7 @@ def _read_verified(folder: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
             f"{folder} is no folder; give the folder of a trained run (hred train … --out FOLDER)"
         )
     try:
-        hashes = json.loads((folder / MANIFEST).read_bytes())["files"]
+        hashes = _read_manifest(folder)
         files = {name: (folder / name).read_bytes() for name in (WEIGHTS, CONFIG, TOKENIZER)}
     except FileNotFoundError as error:
         missing = Path(error.filename).name
@@ -179,17 +185,25 @@ def _read_verified(folder: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
     try:
         config = json.loads(files[CONFIG])
         if config["format_version"] != _FORMAT_VERSION or not isinstance(config["settings"], dict):
-            raise KeyError("format_version")
+            raise ValueError("another format")
+        if not isinstance(config["model"], str):
+            raise ValueError("no model's name")
     except (ValueError, KeyError, TypeError) as error:
         raise RunFolderError(f"{folder / CONFIG} is of no format that this version reads") from error
     return files, config
 
 
+def _read_manifest(folder: Path) -> dict[str, list[str]]:
+    files = json.loads((folder / MANIFEST).read_bytes())["files"]
+    if not isinstance(files, dict) or not all(isinstance(hashes, list) for hashes in files.values()):
+        raise ValueError("no lists of hashes")
+    return files
+
+
 def _old_hashes(folder: Path) -> dict[str, list[str]]:
     try:
-        files = json.loads((folder / MANIFEST).read_bytes())["files"]
-        return {name: list(hashes) for name, hashes in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _read_manifest(folder)
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
