@@ -108,7 +108,9 @@ class Subject:
 
 def main() -> None:
     """Runs the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("runs", nargs="*", type=Path, help="run folders")
     parser.add_argument("--repeats", type=int, default=50, help="of each figure, 2 or more")
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS), help="without RUN")
@@ -126,8 +128,8 @@ def main() -> None:
 def _subjects(runs: list[Path], names: list[str]) -> list[Subject]:
     if runs:
         loaded = [load_run(folder) for folder in runs]
-        everyday = "the you it is that and of to in what we not on with he are this be she they do".split()
-        return [Subject(str(folder), run.model, run.tokenizer, everyday) for folder, run in zip(runs, loaded, strict=True)]
+        everyday = "the you it is that and of to in what we not on with are this be they do".split()
+        return [Subject(run.folder.name, run.model, run.tokenizer, everyday) for run in loaded]
     vocabulary = words(30_000)
     tokenizer = Tokenizer(train_tokenizer(_lines(vocabulary), 8000, "bpe"))
     torch.manual_seed(1)
@@ -155,7 +157,7 @@ def _measure(subject: Subject, repeats: int) -> tuple[list[dict[str, Any]], floa
     buffer = torch.ones(sum(weight.numel() for weight in weights))
     reading = [seconds_of(buffer.sum) for _ in range(5 + 2 * repeats)][5:]
     one_reading = Spread.of(reading).median
-    print(f"{subject.name}: {subject.model.num_parameters:,} parameters, {len(buffer):,} of them read at each token")
+    print(f"{subject.name}: {subject.model.num_parameters:,} parameters, {len(buffer):,} read at each token")
     figures = [
         _reply(subject.name, replier, chat, repeats, _TOKENS * one_reading),
         _late_turn(subject.name, replier, endless, chat, repeats),
@@ -176,8 +178,8 @@ def _reply(name: str, replier: Replier, chat: Chat, repeats: int, limit: float) 
     seconds = Spread.of(taken[3:])
     share = limit / seconds.median
     print(
-        f"  one reply of {_TOKENS} tokens: {1000 * seconds.median:.1f} ms (quartiles {1000 * seconds.lower:.1f} to "
-        f"{1000 * seconds.upper:.1f}), reading its weights {1000 * limit:.1f} ms: share {share:.2f}"
+        f"  one reply of {_TOKENS} tokens: {1000 * seconds.median:.1f} ms (quartiles {1000 * seconds.lower:.1f} "
+        f"to {1000 * seconds.upper:.1f}), reading its weights {1000 * limit:.1f} ms: share {share:.2f}"
     )
     return {
         "name": f"{name}: reply",
@@ -189,7 +191,9 @@ def _reply(name: str, replier: Replier, chat: Chat, repeats: int, limit: float) 
     }
 
 
-def _late_turn(name: str, replier: Replier, endless: EndlessModel, chat: Chat, repeats: int) -> dict[str, Any]:
+def _late_turn(
+    name: str, replier: Replier, endless: EndlessModel, chat: Chat, repeats: int
+) -> dict[str, Any]:
     """Both models' window is one turn, so it is full from the second turn on."""
     late = chat.conversation(_LATE_TURN - 2)
     early = Conversation("", late.turns[-2:])
@@ -211,8 +215,8 @@ def _late_turn(name: str, replier: Replier, endless: EndlessModel, chat: Chat, r
     ratio = Spread.of(ratios[3:])
     _, tokens, state_bytes, _ = found["late"]
     print(
-        f"  a turn at turn {_LATE_TURN:,} over one at the first full window: {ratio.text()}; both read {tokens} "
-        f"tokens and keep {state_bytes:,} bytes"
+        f"  a turn at turn {_LATE_TURN:,} over one at the first full window: {ratio.text()}; both read "
+        f"{tokens} tokens and keep {state_bytes:,} bytes"
     )
     return {
         "name": f"{name}: late turn",
@@ -233,7 +237,9 @@ def _at_once(name: str, replier: Replier, chat: Chat, repeats: int, limit: float
         rates.append(_AT_ONCE / (time.perf_counter() - start))
     rate = Spread.of(rates[1:])
     share = rate.median / (_AT_ONCE / limit)
-    print(f"  {_AT_ONCE} at once: {rate.text(1)} replies/s, share of reading the weights once a token {share:.3f}")
+    print(
+        f"  {_AT_ONCE} at once: {rate.text(1)} replies/s, share of reading weights once a token {share:.3f}"
+    )
     return {
         "name": f"{name}: {_AT_ONCE} at once",
         "value": rate.median,

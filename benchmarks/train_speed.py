@@ -34,7 +34,9 @@ _WARM_UP = 3
 
 def main() -> None:
     """Runs the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("corpus", nargs="?", type=Path)
     parser.add_argument("--hidden", type=int, default=512, help="embedding, hidden and context size")
     parser.add_argument("--vocabulary", type=int, default=8000)
@@ -54,7 +56,10 @@ def main() -> None:
         if prepared.tokenizer.num_tokens > arguments.vocabulary:
             parser.error(f"the corpus has {prepared.tokenizer.num_tokens} tokens; give --vocabulary")
     loader = _loader(split, arguments.conversations)
-    print(f"{arguments.corpus or 'made-up conversations'}, {torch.get_num_threads()} threads, hidden {arguments.hidden}")
+    print(
+        f"{arguments.corpus or 'made-up conversations'}, hidden {arguments.hidden}, "
+        f"{torch.get_num_threads()} threads"
+    )
     limits: list[float] = []
     results = [_measure(name, loader, arguments, limits) for name in arguments.models]
     limit = Spread.of(limits)
@@ -77,7 +82,9 @@ def _batches(loader: BatchLoader, conversations: int) -> Iterator[Batch]:
         epoch += 1
 
 
-def _measure(name: str, loader: BatchLoader, arguments: argparse.Namespace, limits: list[float]) -> dict[str, Any]:
+def _measure(
+    name: str, loader: BatchLoader, arguments: argparse.Namespace, limits: list[float]
+) -> dict[str, Any]:
     settings = {
         "vocab_size": arguments.vocabulary,
         "embedding_size": arguments.hidden,

@@ -11,7 +11,7 @@ __all__ = ["ContextCache", "prefix_hashes"]
 
 
 def prefix_hashes(texts: Sequence[str]) -> list[str]:
-    """Returns the hash of each prefix of `texts`, from the empty one to all: one more than there are turns."""
+    """Returns the hash of each prefix of `texts`, from the empty one on: one more than there are turns."""
     hashes = [hashlib.sha256(b"").digest()]
     for text in texts:
         hashes.append(hashlib.sha256(hashes[-1] + text.encode("utf-8", "surrogatepass")).digest())

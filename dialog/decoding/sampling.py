@@ -61,9 +61,7 @@ def _nucleus(shares: Tensor, reach: float) -> Tensor:
     return kept
 
 
-def choose(
-    log_probabilities: Tensor, sampling: Sampling, generators: Sequence[torch.Generator]
-) -> Tensor:
+def choose(log_probabilities: Tensor, sampling: Sampling, generators: Sequence[torch.Generator]) -> Tensor:
     """Returns the next token (row,) int64 of each row.
 
     Args:

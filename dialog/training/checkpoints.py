@@ -12,6 +12,7 @@ two are kept. Whenever a process dies, the checkpoint that `latest.json` names i
 
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -35,6 +36,8 @@ __all__ = [
     "save_checkpoint",
     "save_job_settings",
 ]
+
+_DAMAGE = OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError
 
 
 @dataclass(slots=True)
@@ -133,7 +136,7 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer) -> Pro
         optimizer.load_state_dict(torch.load(place / "optimizer.pt", weights_only=True))
         values: dict[str, Any] = json.loads((place / "progress.json").read_bytes())
         return Progress(**{field.name: values[field.name] for field in fields(Progress)})
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, safetensors.SafetensorError) as error:
+    except (*_DAMAGE, safetensors.SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RunFolderError(
             f"the checkpoint of {folder} cannot be loaded ({reason}); train into a new folder with "
@@ -144,7 +147,10 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer) -> Pro
 def _latest(folder: Path) -> int | None:
     if not has_checkpoint(folder):
         return None
-    return int(json.loads((folder / "state" / "latest.json").read_bytes())["update"])
+    try:
+        return int(json.loads((folder / "state" / "latest.json").read_bytes())["update"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # it is damaged: as good as none
 
 
 def _flush_folder(folder: Path) -> None:

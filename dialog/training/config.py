@@ -24,7 +24,9 @@ class TrainingConfig(Settings):
     final_learning_rate: float = setting(0.02, "share of the learning rate that decay ends at", minimum=0.0)
     weight_decay: float = setting(0.01, "AdamW's decoupled weight decay, on matrices", minimum=0.0)
     gradient_clip: float = setting(1.0, "largest gradient norm; 0 clips nothing", minimum=0.0)
-    label_smoothing: float = setting(0.0, "share of the target given to all tokens alike", minimum=0.0, below=1.0)
+    label_smoothing: float = setting(
+        0.0, "share of the target given to all tokens alike", minimum=0.0, below=1.0
+    )
     validate_every: int = setting(500, "updates between validations", minimum=1)
     validate_conversations: int = setting(
         1000, "conversations of the validation split that are scored; 0 for all", minimum=0

@@ -11,18 +11,16 @@ from dialog.text.batches import Batch, Window, collate
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from flops import Counts, count_batch, multiply_adds, training_operations  # noqa: E402
+from flops import Counts, count_batch, multiply_adds, training_operations
 
 SIZES = {"vocab_size": 11, "embedding_size": 3, "hidden_size": 4, "max_utterance_tokens": 4}
 
 
 @pytest.fixture
 def batch() -> Batch:
-    """Utterances of 2, 6 and 3 tokens, ends counted, the last two to be scored; then one of 2 and one of 4."""
+    """Utterances of 2, 6 and 3 tokens, ends counted, the last two scored; then one of 2 and one of 4."""
     lengths = [[1, 5, 2], [1, 3]]
-    windows = [
-        Window([np.full(n, 5, np.int32) for n in row], np.arange(len(row)) > 0) for row in lengths
-    ]
+    windows = [Window([np.full(n, 5, np.int32) for n in row], np.arange(len(row)) > 0) for row in lengths]
     return collate(windows)
 
 

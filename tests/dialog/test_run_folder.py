@@ -64,7 +64,14 @@ def test_a_saved_model_answers_the_same_in_a_fresh_process(tmp_path, tokenizer) 
         model_hash = save_run(tmp_path / f"{len(here)}", model, tokenizer, {}, "", dtype)
         replies = Replier(model, tokenizer, "").reply(CHAT, ASKED, 4, seed=9)
         here.append([model_hash, [list(reply.tokens) for reply in replies]])
-    command = [sys.executable, "-W", "error", "-c", ANSWER, *(str(tmp_path / f"{n}") for n in range(len(here)))]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        ANSWER,
+        *(str(tmp_path / f"{n}") for n in range(len(here))),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     assert [json.loads(line) for line in done.stdout.splitlines()] == here
@@ -133,7 +140,8 @@ def test_no_folder_at_all(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"", b"\xff\x00", b"[]", b"{}", b'{"files": []}', b'{"files": {"model.safetensors": 3}}', b"null"]
+    "garbage",
+    [b"", b"\xff\x00", b"[]", b"{}", b'{"files": []}', b'{"files": {"model.safetensors": 3}}', b"null"],
 )
 def test_a_garbage_manifest_is_a_sentence(run, garbage) -> None:
     (run / MANIFEST).write_bytes(garbage)
@@ -207,7 +215,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_process_killed_while_it_saves_leaves_a_folder_that_loads(tmp_path, run, tokenizer, monkeypatch, after) -> None:
+def test_a_process_killed_while_it_saves_leaves_a_folder_that_loads(
+    tmp_path, run, tokenizer, monkeypatch, after
+) -> None:
     old, new = (built("hred", tokenizer, seed) for seed in (1, 2))
     write = run_folder.write_atomically
     for last in range(10):
@@ -232,11 +242,15 @@ def test_a_process_killed_while_it_saves_leaves_a_folder_that_loads(tmp_path, ru
         assert any(all(torch.equal(m.state_dict()[n], v) for n, v in found.items()) for m in (old, new))
         monkeypatch.setattr(run_folder, "write_atomically", write)
         save_run(folder, new, tokenizer, {}, "")  # what was cut off is done again
-        assert all(torch.equal(new.state_dict()[n], v) for n, v in load_run(folder).model.state_dict().items())
+        assert all(
+            torch.equal(new.state_dict()[n], v) for n, v in load_run(folder).model.state_dict().items()
+        )
     assert last == 6  # the manifest, three files, the card, the manifest
 
 
-def test_saving_twice_over_a_cut_off_save_keeps_every_state_loadable(tmp_path, run, tokenizer, monkeypatch) -> None:
+def test_saving_twice_over_a_cut_off_save_keeps_every_state_loadable(
+    tmp_path, run, tokenizer, monkeypatch
+) -> None:
     """Two saves that die in a row: the folder may hold the files of three."""
     write = run_folder.write_atomically
     for first in range(1, 6):

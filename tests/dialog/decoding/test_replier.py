@@ -1,5 +1,6 @@
 """A reply is fixed by model, context, sampling, seed and index, and by nothing else."""
 
+import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -79,9 +80,9 @@ def test_a_stream_stops_at_any_token(model, tokenizer) -> None:
     asked = Sampling(temperature=1.3, max_tokens=8)
     whole = fresh(model, tokenizer).reply(CHAT, asked, seed=11)[0]
     for stop_after in range(len(whole.tokens)):
-        calls = iter(range(99))
+        answers = iter([False] * stop_after + [True])
         pieces, reply = streamed(
-            fresh(model, tokenizer), CHAT, asked, seed=11, stop=lambda: next(calls) >= stop_after
+            fresh(model, tokenizer), CHAT, asked, seed=11, stop=functools.partial(next, answers)
         )
         assert (reply.ended, reply.tokens) == ("stop", whole.tokens[:stop_after])
         assert "".join(pieces) == tokenizer.decode(reply.tokens)
@@ -93,7 +94,10 @@ def test_a_kept_context_gives_the_reply_of_a_fresh_replier(model, tokenizer) -> 
     replier = fresh(model, tokenizer)
     for length in (1, 3, 2, 4, 4):
         part = Conversation("", CHAT.turns[:length])
-        live, anew = replier.reply(part, ASKED, 2, seed=3), fresh(model, tokenizer).reply(part, ASKED, 2, seed=3)
+        live, anew = (
+            replier.reply(part, ASKED, 2, seed=3),
+            fresh(model, tokenizer).reply(part, ASKED, 2, seed=3),
+        )
         assert tokens_of(live) == tokens_of(anew)
         assert [reply.context_hash for reply in live] == [reply.context_hash for reply in anew]
 
@@ -177,7 +181,13 @@ def test_several_threads_get_the_replies_that_one_gets(model, tokenizer) -> None
 
 
 def test_a_context_is_read_as_its_joined_normalised_turns(hred, tokenizer) -> None:
-    said = (Turn("A", " I  have\n3 "), Turn("A", "cats"), Turn("B", " \n"), Turn("A", "ａnd"), Turn("B", "you?"))
+    said = (
+        Turn("A", " I  have\n3 "),
+        Turn("A", "cats"),
+        Turn("B", " \n"),
+        Turn("A", "\uff41nd"),
+        Turn("B", "you?"),
+    )
     clean = join_neighbours(Turn(t.speaker, normalise(t.text)) for t in said if normalise(t.text))
     messy, tidy = (
         fresh(hred, tokenizer).reply(Conversation("", turns), ASKED, seed=4)[0] for turns in (said, clean)
@@ -197,7 +207,9 @@ def test_nothing_to_answer_is_a_sentence(hred, tokenizer, turns) -> None:
 
 def test_kept_states_stay_below_their_bound_and_the_least_used_go_first() -> None:
     def state() -> HierarchicalState:
-        return HierarchicalState(torch.zeros(1, 10), torch.zeros(1, 1, 0, 4), torch.zeros(1, 1, 0, dtype=torch.bool))
+        return HierarchicalState(
+            torch.zeros(1, 10), torch.zeros(1, 1, 0, 4), torch.zeros(1, 1, 0, dtype=torch.bool)
+        )
 
     cache = ContextCache(max_bytes=3 * state().num_bytes)
     for name in "abc":

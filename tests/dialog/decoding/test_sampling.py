@@ -25,7 +25,9 @@ rows = st.lists(st.lists(st.floats(-8, 8, width=32), min_size=12, max_size=12), 
 def by_definition(logits: list[float], asked: Sampling, is_first: bool) -> dict[int, float]:
     """Tokens that may come and their probabilities, one row, with lists alone."""
     forbidden = {PAD, UNK, BOS} | ({EOS} if is_first else set())
-    scores = {token: value / asked.temperature for token, value in enumerate(logits) if token not in forbidden}
+    scores = {
+        token: value / asked.temperature for token, value in enumerate(logits) if token not in forbidden
+    }
     order = sorted(scores, key=lambda token: -scores[token])[: asked.top_k or None]
     highest = scores[order[0]]
     total = math.fsum(math.exp(scores[token] - highest) for token in order)
@@ -53,8 +55,11 @@ def test_filters_are_what_they_are_defined_to_be(first_look, logits, asked, is_f
         module._FIRST_LOOK = before
     for row, values in zip(logits, found.tolist(), strict=True):
         wanted = by_definition(row, asked, is_first)
-        near = by_definition(row, Sampling(temperature=asked.temperature, top_k=asked.top_k,
-                                           top_p=min(1.0, asked.top_p + 1e-9)), is_first)
+        near = by_definition(
+            row,
+            Sampling(temperature=asked.temperature, top_k=asked.top_k, top_p=min(1.0, asked.top_p + 1e-9)),
+            is_first,
+        )
         if wanted.keys() == near.keys() and len({*row}) == len(row):
             assert {token for token, value in enumerate(values) if value > 0} <= set(wanted)
             assert values == pytest.approx([wanted.get(token, 0.0) for token in range(len(row))], abs=1e-9)
@@ -108,14 +113,23 @@ def test_one_draw_a_token() -> None:
 
 
 def test_replies_have_generators_of_their_own() -> None:
-    states = {bytes(reply_generator(seed, index).get_state().tolist()) for seed in range(5) for index in range(5)}
+    states = {
+        bytes(reply_generator(seed, index).get_state().tolist()) for seed in range(5) for index in range(5)
+    }
     assert len(states) == 25
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"method": "beam"}, {"temperature": 0.0}, {"temperature": math.nan}, {"top_k": -1}, {"top_p": 0.0},
-     {"top_p": 1.1}, {"max_tokens": 0}],
+    [
+        {"method": "beam"},
+        {"temperature": 0.0},
+        {"temperature": math.nan},
+        {"top_k": -1},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"max_tokens": 0},
+    ],
 )
 def test_what_cannot_be_asked_for_is_named(wrong) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong))):
