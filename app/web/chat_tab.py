@@ -1,0 +1,191 @@
+"""The tab to chat in: one model at a time, streamed, stopped, told again, kept."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from app.store import StoredMessage
+from app.web import show
+from app.web.chats import COOKIE, Chats, Partial
+from app.web.controls import NEW_ID, build_sampling, read_sampling, read_seed
+from dialog.errors import DialogError
+
+__all__ = ["build_chat_tab"]
+
+_CONFIRM = "(id) => confirm('Delete this chat for good?') ? id : ''"
+
+
+class _Handlers:
+    """What the tab's buttons do; each reads and writes by the ids that the browser sends."""
+
+    def __init__(self, chats: Chats) -> None:
+        self._chats = chats
+
+    def send(
+        self, text: str, session_id: str, model: str, *rest: Any, request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        """Stores the message, streams the reply; the box is emptied only once the message is stored."""
+        *values, client_id = rest
+        if not (text or "").strip():
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return
+        try:
+            owner = self._owner(request)
+            sampling, seed = read_sampling(tuple(values)), read_seed(tuple(values))
+            said = self._chats.say(owner, session_id or "", text.strip(), client_id, model)
+            yield self._state(owner, said.session_id, box="")
+            yield from self._stream(owner, said, model, sampling, seed)
+        except DialogError as error:
+            gr.Warning(str(error))
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+
+    def regenerate(
+        self, session_id: str, model: str, *values: Any, request: gr.Request
+    ) -> Iterator[tuple[Any, ...]]:
+        """Streams one more reply to the last message; the earlier ones stay beside it."""
+        try:
+            owner = self._owner(request)
+            said = self._chats.to_answer(owner, session_id) if session_id else None
+            if said is None:
+                gr.Info("There is nothing to answer yet: write a message first.")
+                yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+                return
+            sampling, seed = read_sampling(values), read_seed(values)
+            yield from self._stream(owner, said, model, sampling, seed)
+        except DialogError as error:
+            gr.Warning(str(error))
+            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+
+    def _stream(
+        self, owner: str, said: StoredMessage, model: str, sampling: Any, seed: int
+    ) -> Iterator[tuple[Any, ...]]:
+        path = list(self._chats.path(owner, said.session_id))
+        while path and path[-1].id != said.id:
+            path.pop()
+        before = show.conversation(path)
+        for piece in self._chats.answer(owner, said.session_id, said.id, model, sampling, seed):
+            if isinstance(piece, Partial):
+                entry = {"role": "assistant", "content": show.as_text(piece.text)}
+                yield [*before, entry], gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        yield self._state(owner, said.session_id)
+
+    def stop(self, session_id: str, request: gr.Request) -> None:
+        """Ends the running reply at its next token."""
+        if session_id:
+            self._chats.stop(self._owner(request), session_id)
+
+    def open(self, session_id: str, request: gr.Request) -> tuple[Any, ...]:
+        """Shows a chat."""
+        return self._guarded(request, lambda owner: self._state(owner, session_id or ""))
+
+    def load(self, request: gr.Request) -> tuple[Any, ...]:
+        """Shows the owner's latest chat, as the page is opened."""
+
+        def latest(owner: str) -> tuple[Any, ...]:
+            sessions = self._chats.sessions(owner)
+            return self._state(owner, sessions[0].id if sessions else "")
+
+        return self._guarded(request, latest)
+
+    def new(self, request: gr.Request) -> tuple[Any, ...]:
+        """Shows an empty chat; it is stored with its first message."""
+        return self._guarded(request, lambda owner: self._state(owner, ""))
+
+    def delete(self, session_id: str, request: gr.Request) -> tuple[Any, ...]:
+        """Deletes a chat and shows an empty one; an empty id is a wish withdrawn."""
+        if not session_id:
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+
+        def gone(owner: str) -> tuple[Any, ...]:
+            self._chats.delete(owner, session_id)
+            return self._state(owner, "")
+
+        return self._guarded(request, gone)
+
+    def next_version(self, session_id: str, request: gr.Request) -> tuple[Any, ...]:
+        """Shows the next of several replies to the same message."""
+
+        def turned(owner: str) -> tuple[Any, ...]:
+            if session_id:
+                self._chats.next_version(owner, session_id)
+            return self._state(owner, session_id or "")
+
+        return self._guarded(request, turned)
+
+    def _owner(self, request: gr.Request) -> str:
+        return self._chats.owner(request.cookies.get(COOKIE))
+
+    def _guarded(self, request: gr.Request, action: Any) -> tuple[Any, ...]:
+        try:
+            result: tuple[Any, ...] = action(self._owner(request))
+        except DialogError as error:
+            gr.Warning(str(error))
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        return result
+
+    def _state(self, owner: str, session_id: str, box: str | None = None) -> tuple[Any, ...]:
+        """Returns what is shown: messages, box, session id, list of chats, which version this is."""
+        path = self._chats.path(owner, session_id) if session_id else []
+        place, count = self._chats.version(owner, session_id) if session_id else (0, 0)
+        label = f"Version {place} of {count}: show next" if count > 1 else "Only one version"
+        return (
+            show.conversation(path),
+            gr.skip() if box is None else box,
+            session_id,
+            gr.Radio(choices=show.choices(self._chats.sessions(owner)), value=session_id or None),
+            gr.Button(label, interactive=count > 1),
+        )
+
+
+def build_chat_tab(page: gr.Blocks, chats: Chats) -> None:
+    """Builds the tab inside the open Blocks.
+
+    Args:
+        page: its load event shows the latest chat.
+        chats: what the buttons call.
+    """
+    handlers = _Handlers(chats)
+    session_id = gr.Textbox(visible=False, elem_id="session-id")
+    client_id = gr.Textbox(visible=False, elem_id="client-id")
+    with gr.Row():
+        with gr.Column(scale=1, min_width=260):
+            new = gr.Button("New chat", elem_id="new-chat", variant="secondary")
+            sessions = gr.Radio([], label="Your chats", elem_id="sessions")
+            delete = gr.Button("Delete this chat", elem_id="delete-chat", size="sm", variant="stop")
+        with gr.Column(scale=3, min_width=320):
+            shown = gr.Chatbot(
+                label="Conversation", elem_id="conversation", height=430, buttons=[], render_markdown=False,
+                placeholder="Say hello. Films, music and sport are what these models know words for.",
+            )
+            with gr.Row():
+                box = gr.Textbox(
+                    label="Your message", elem_id="message", placeholder="Type a message, press Enter",
+                    scale=6, lines=1, max_lines=6, autofocus=True,
+                )
+                send = gr.Button("Send", elem_id="send", variant="primary", scale=1, min_width=80)
+                stop = gr.Button("Stop", elem_id="stop", scale=1, min_width=80)
+            with gr.Row():
+                again = gr.Button("Another reply", elem_id="regenerate", size="sm")
+                version = gr.Button("Only one version", elem_id="version", size="sm", interactive=False)
+        with gr.Column(scale=1, min_width=260):
+            names = chats.bots.names
+            model = gr.Radio(
+                names, value="hred" if "hred" in names else names[0], label="Model", elem_id="model"
+            )
+            with gr.Accordion("Sampling", open=True):
+                sampling = build_sampling("chat")
+    outputs = [shown, box, session_id, sessions, version]
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    streaming = {"concurrency_id": "replies", "concurrency_limit": 16, **private}
+    for event in (box.submit, send.click):
+        event(
+            handlers.send, [box, session_id, model, *sampling, client_id], outputs, js=NEW_ID, **streaming
+        )
+    again.click(handlers.regenerate, [session_id, model, *sampling], outputs, **streaming)
+    stop.click(handlers.stop, [session_id], None, queue=False, **private)
+    new.click(handlers.new, None, outputs, **private)
+    sessions.input(handlers.open, [sessions], outputs, **private)
+    delete.click(handlers.delete, [session_id], outputs, js=_CONFIRM, **private)
+    version.click(handlers.next_version, [session_id], outputs, **private)
+    page.load(handlers.load, None, outputs, **private)

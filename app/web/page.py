@@ -1,0 +1,42 @@
+"""The page: a tab to chat, a tab to compare, the list of chats beside them."""
+
+from typing import Any
+
+import gradio as gr
+
+from app.store import Store
+from app.bots import Bots
+from app.web.chat_tab import build_chat_tab
+from app.web.chats import Chats
+from app.web.compare_tab import build_compare_tab
+
+__all__ = ["build_page"]
+
+_STYLE = """
+.how { opacity: .65; font-size: .78em; }
+#sessions .wrap { flex-direction: column; flex-wrap: nowrap; max-height: 45vh; overflow-y: auto; }
+#sessions label { width: 100%; }
+#sessions label span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+footer { display: none !important; }
+"""
+
+
+def build_page(bots: Bots, store: Store) -> Any:
+    """Returns the page as Gradio Blocks.
+
+    Args:
+        bots: who replies.
+        store: where chats are kept.
+    """
+    chats = Chats(bots, store)
+    with gr.Blocks(title="dialog", analytics_enabled=False) as page:
+        gr.HTML(f"<style>{_STYLE}</style>", padding=False)
+        gr.Markdown(
+            "# dialog\nThree small models that learned to talk from conversations. They know no facts and "
+            "make things up; what you write stays on this machine."
+        )
+        with gr.Tab("Chat", elem_id="tab-chat"):
+            build_chat_tab(page, chats)
+        with gr.Tab("Compare", elem_id="tab-compare"):
+            build_compare_tab(chats)
+    return page
