@@ -178,7 +178,7 @@ def _reply(name: str, replier: Replier, chat: Chat, repeats: int, limit: float) 
     seconds = Spread.of(taken[3:])
     share = limit / seconds.median
     print(
-        f"  one reply of {_TOKENS} tokens: {1000 * seconds.median:.1f} ms (quartiles {1000 * seconds.lower:.1f} "
+        f"  a reply of {_TOKENS} tokens: {1000 * seconds.median:.1f} ms (quartiles {1000 * seconds.lower:.1f} "
         f"to {1000 * seconds.upper:.1f}), reading its weights {1000 * limit:.1f} ms: share {share:.2f}"
     )
     return {

@@ -112,10 +112,10 @@ class Replier:
         for token in self._decode(drafts, state, sampling, stop):
             piece = text.push(token)
             if piece:
-                yield piece
+                yield _without_nul(piece)
         rest = text.finish()
         if rest:
-            yield rest
+            yield _without_nul(rest)
         yield self._finish(drafts[0], latent, sampling)
 
     @torch.inference_mode()
@@ -194,8 +194,7 @@ class Replier:
 
     def _finish(self, draft: _Draft, latent: tuple[float, ...] | None, sampling: Sampling) -> Reply:
         return Reply(
-            # No text of people holds NUL, and no database takes it; as a byte it could still be drawn.
-            text=normalise(self._tokenizer.decode(draft.tokens).replace("\0", "\ufffd")),
+            text=normalise(_without_nul(self._tokenizer.decode(draft.tokens))),
             tokens=tuple(draft.tokens),
             ended=draft.ended,
             log_probability=draft.log_probability,
@@ -207,6 +206,11 @@ class Replier:
             model_hash=self._model_hash,
             context_hash=draft.context_hash,
         )
+
+
+def _without_nul(text: str) -> str:
+    """No text of people holds NUL, and no database takes it; as a byte it could still be drawn."""
+    return text.replace("\0", "\ufffd")
 
 
 def _joined_texts(conversation: Conversation) -> list[str]:
