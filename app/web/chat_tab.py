@@ -8,12 +8,13 @@ import gradio as gr
 from app.store import StoredMessage
 from app.web import show
 from app.web.chats import COOKIE, Chats, Partial
-from app.web.controls import NEW_ID, build_sampling, read_sampling, read_seed
+from app.web.controls import build_sampling, new_id, read_sampling, read_seed
 from dialog.errors import DialogError
 
 __all__ = ["build_chat_tab"]
 
-_CONFIRM = "(id) => confirm('Delete this chat for good?') ? id : ''"
+_OUTPUTS = 6
+_UNCHANGED: tuple[Any, ...] = (gr.skip(),) * _OUTPUTS
 
 
 class _Handlers:
@@ -23,12 +24,12 @@ class _Handlers:
         self._chats = chats
 
     def send(
-        self, text: str, session_id: str, model: str, *rest: Any, request: gr.Request
+        self, text: str, session_id: str, model: str, request: gr.Request, *rest: Any
     ) -> Iterator[tuple[Any, ...]]:
         """Stores the message, streams the reply; the box is emptied only once the message is stored."""
         *values, client_id = rest
         if not (text or "").strip():
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            yield _UNCHANGED
             return
         try:
             owner = self._owner(request)
@@ -38,10 +39,10 @@ class _Handlers:
             yield from self._stream(owner, said, model, sampling, seed)
         except DialogError as error:
             gr.Warning(str(error))
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            yield _UNCHANGED
 
     def regenerate(
-        self, session_id: str, model: str, *values: Any, request: gr.Request
+        self, session_id: str, model: str, request: gr.Request, *values: Any
     ) -> Iterator[tuple[Any, ...]]:
         """Streams one more reply to the last message; the earlier ones stay beside it."""
         try:
@@ -49,13 +50,13 @@ class _Handlers:
             said = self._chats.to_answer(owner, session_id) if session_id else None
             if said is None:
                 gr.Info("There is nothing to answer yet: write a message first.")
-                yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+                yield _UNCHANGED
                 return
             sampling, seed = read_sampling(values), read_seed(values)
             yield from self._stream(owner, said, model, sampling, seed)
         except DialogError as error:
             gr.Warning(str(error))
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            yield _UNCHANGED
 
     def _stream(
         self, owner: str, said: StoredMessage, model: str, sampling: Any, seed: int
@@ -67,7 +68,7 @@ class _Handlers:
         for piece in self._chats.answer(owner, said.session_id, said.id, model, sampling, seed):
             if isinstance(piece, Partial):
                 entry = {"role": "assistant", "content": show.as_text(piece.text)}
-                yield [*before, entry], gr.skip(), gr.skip(), gr.skip(), gr.skip()
+                yield [*before, entry], *_UNCHANGED[1:]
         yield self._state(owner, said.session_id)
 
     def stop(self, session_id: str, request: gr.Request) -> None:
@@ -93,12 +94,11 @@ class _Handlers:
         return self._guarded(request, lambda owner: self._state(owner, ""))
 
     def delete(self, session_id: str, request: gr.Request) -> tuple[Any, ...]:
-        """Deletes a chat and shows an empty one; an empty id is a wish withdrawn."""
-        if not session_id:
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        """Deletes a chat and shows an empty one."""
 
         def gone(owner: str) -> tuple[Any, ...]:
-            self._chats.delete(owner, session_id)
+            if session_id:
+                self._chats.delete(owner, session_id)
             return self._state(owner, "")
 
         return self._guarded(request, gone)
@@ -121,11 +121,11 @@ class _Handlers:
             result: tuple[Any, ...] = action(self._owner(request))
         except DialogError as error:
             gr.Warning(str(error))
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip()
+            return _UNCHANGED
         return result
 
     def _state(self, owner: str, session_id: str, box: str | None = None) -> tuple[Any, ...]:
-        """Returns what is shown: messages, box, session id, list of chats, which version this is."""
+        """Returns what is shown: messages, box, session id, list of chats, which version, the next id."""
         path = self._chats.path(owner, session_id) if session_id else []
         place, count = self._chats.version(owner, session_id) if session_id else (0, 0)
         label = f"Version {place} of {count}: show next" if count > 1 else "Only one version"
@@ -135,6 +135,7 @@ class _Handlers:
             session_id,
             gr.Radio(choices=show.choices(self._chats.sessions(owner)), value=session_id or None),
             gr.Button(label, interactive=count > 1),
+            new_id(),
         )
 
 
@@ -152,7 +153,10 @@ def build_chat_tab(page: gr.Blocks, chats: Chats) -> None:
         with gr.Column(scale=1, min_width=260):
             new = gr.Button("New chat", elem_id="new-chat", variant="secondary")
             sessions = gr.Radio([], label="Your chats", elem_id="sessions")
-            delete = gr.Button("Delete this chat", elem_id="delete-chat", size="sm", variant="stop")
+            delete = gr.Button("Delete this chat", elem_id="delete-chat", size="sm")
+            with gr.Row(visible=False) as sure:
+                gone = gr.Button("Delete for good", elem_id="delete-sure", size="sm", variant="stop")
+                keep = gr.Button("Keep", elem_id="delete-keep", size="sm")
         with gr.Column(scale=3, min_width=320):
             shown = gr.Chatbot(
                 label="Conversation", elem_id="conversation", height=430, buttons=[], render_markdown=False,
@@ -175,17 +179,21 @@ def build_chat_tab(page: gr.Blocks, chats: Chats) -> None:
             )
             with gr.Accordion("Sampling", open=True):
                 sampling = build_sampling("chat")
-    outputs = [shown, box, session_id, sessions, version]
-    private = {"api_visibility": "private", "show_progress": "hidden"}
-    streaming = {"concurrency_id": "replies", "concurrency_limit": 16, **private}
+    outputs = [shown, box, session_id, sessions, version, client_id]
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    streaming: dict[str, Any] = {"concurrency_id": "replies", "concurrency_limit": 16, **private}
     for event in (box.submit, send.click):
         event(
-            handlers.send, [box, session_id, model, *sampling, client_id], outputs, js=NEW_ID, **streaming
+            handlers.send, [box, session_id, model, *sampling, client_id], outputs, **streaming
         )
     again.click(handlers.regenerate, [session_id, model, *sampling], outputs, **streaming)
     stop.click(handlers.stop, [session_id], None, queue=False, **private)
     new.click(handlers.new, None, outputs, **private)
     sessions.input(handlers.open, [sessions], outputs, **private)
-    delete.click(handlers.delete, [session_id], outputs, js=_CONFIRM, **private)
+    delete.click(lambda: gr.Row(visible=True), None, sure, **private)
+    keep.click(lambda: gr.Row(visible=False), None, sure, **private)
+    gone.click(handlers.delete, [session_id], outputs, **private).then(
+        lambda: gr.Row(visible=False), None, sure, **private
+    )
     version.click(handlers.next_version, [session_id], outputs, **private)
     page.load(handlers.load, None, outputs, **private)

@@ -8,7 +8,7 @@ import gradio as gr
 from app.store import StoredMessage
 from app.web import show
 from app.web.chats import COOKIE, Chats
-from app.web.controls import NEW_ID, build_sampling, read_sampling, read_seed
+from app.web.controls import build_sampling, new_id, read_sampling, read_seed
 from dialog.errors import DialogError
 
 __all__ = ["build_compare_tab"]
@@ -19,19 +19,22 @@ _KNOWS = {
     "vhred": "vhred · reads it all, and draws z for each reply",
 }
 
+_UNCHANGED: tuple[Any, ...] = (gr.skip(),) * 5
+"""Of conversation, box, session id, choice and the next message's id."""
+
 
 class _Handlers:
     def __init__(self, chats: Chats) -> None:
         self._chats = chats
 
     def send(
-        self, text: str, session_id: str, chosen: str | None, num_replies: float, *rest: Any, request: gr.Request
+        self, text: str, session_id: str, chosen: str | None, num_replies: float, request: gr.Request, *rest: Any
     ) -> Iterator[tuple[Any, ...]]:
         """Gives one message to all models and shows each model's replies as they are there."""
         *values, client_id = rest
         columns: list[Any] = [gr.skip() for _ in self._chats.bots.names]
         if not (text or "").strip():
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), *columns
+            yield *_UNCHANGED, *columns
             return
         try:
             owner = self._chats.owner(request.cookies.get(COOKIE))
@@ -41,25 +44,25 @@ class _Handlers:
             said = self._chats.say(owner, session_id or "", text.strip(), client_id, "compare")
             columns = [[show.bubble(said)] for _ in columns]
             path = show.conversation(self._chats.path(owner, said.session_id))
-            yield path, "", said.session_id, gr.Radio(choices=[], value=None), *columns
+            yield path, "", said.session_id, gr.Radio(choices=[], value=None), new_id(), *columns
             replies: list[StoredMessage] = []
             count = max(1, min(int(num_replies or 1), 5))
             answers = self._chats.candidates(owner, said.session_id, said.id, sampling, count, seed)
             for place, (_, result) in enumerate(answers):
                 columns[place] = [show.bubble(said), *_entries(result)]
                 replies += [] if isinstance(result, str) else result
-                yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), *columns
+                yield *_UNCHANGED, *columns
             if replies:
                 self._chats.choose(owner, said.session_id, replies[-1].id)
             choice = gr.Radio(choices=_choices(replies), value=replies[-1].id if replies else None)
-            yield gr.skip(), gr.skip(), gr.skip(), choice, *columns
+            yield *_UNCHANGED[:3], choice, gr.skip(), *columns
         except DialogError as error:
             gr.Warning(str(error))
-            yield gr.skip(), gr.skip(), gr.skip(), gr.skip(), *(gr.skip() for _ in columns)
+            yield *_UNCHANGED, *(gr.skip() for _ in columns)
 
     def new(self) -> tuple[Any, ...]:
         """Shows an empty comparison; it is stored with its first message."""
-        return [], "", "", gr.Radio(choices=[], value=None), *([] for _ in self._chats.bots.names)
+        return [], "", "", gr.Radio(choices=[], value=None), new_id(), *([] for _ in self._chats.bots.names)
 
 
 def _entries(result: list[StoredMessage] | str) -> list[dict[str, Any]]:
@@ -108,14 +111,13 @@ def build_compare_tab(chats: Chats) -> None:
             count = gr.Slider(1, 5, 2, step=1, label="Replies by each model", elem_id="compare-count")
             with gr.Accordion("Sampling", open=False):
                 sampling = build_sampling("compare")
-    outputs = [shown, box, session_id, chosen, *columns]
-    private = {"api_visibility": "private", "show_progress": "hidden"}
+    outputs = [shown, box, session_id, chosen, client_id, *columns]
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     for event in (box.submit, send.click):
         event(
             handlers.send,
             [box, session_id, chosen, count, *sampling, client_id],
             outputs,
-            js=NEW_ID,
             concurrency_id="replies",
             concurrency_limit=16,
             **private,

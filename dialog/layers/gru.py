@@ -80,7 +80,7 @@ class GRULayer(nn.Module):
         gates = functional.linear(inputs, self.weight_input[:, : self.input_size], self.bias_input)
         if constant is not None:
             gates = gates + self.project_constant(constant)[packing.rows]
-        outputs: Tensor = _Scan.apply(
+        outputs: Tensor = _Scan.apply(  # type: ignore[no-untyped-call]
             gates,
             initial[packing.order],
             self.weight_hidden,
@@ -117,7 +117,8 @@ class GRULayer(nn.Module):
         size = self.hidden_size
         reset, update = torch.sigmoid(gates[:, : 2 * size] + recurrent[:, : 2 * size]).split(size, dim=1)
         candidate = torch.tanh(gates[:, 2 * size :] + reset * recurrent[:, 2 * size :])
-        return candidate + update * (hidden - candidate)
+        new: Tensor = candidate + update * (hidden - candidate)
+        return new
 
 
 def run_fused(
@@ -128,7 +129,7 @@ def run_fused(
     Its reverse direction exists only beside a forward one, so rows are turned round instead.
     """
     turned = _turned(packing) if layer.reverse else None
-    outputs, final = torch._VF.gru(  # type: ignore[attr-defined]
+    outputs, final = torch._VF.gru(
         inputs if turned is None else inputs[turned],
         torch.tensor(packing.batch_sizes),
         initial[None],
@@ -207,12 +208,12 @@ class GRU(nn.Module):
             (token, output) of the last layer.
         """
         outputs = inputs
-        for index, directions in enumerate(self.layers):
+        for index in range(len(self.layers)):
             if index:
                 outputs = dropout(outputs, self.dropout_rate, generator, self.training)
             start = None if initial is None else initial[:, index]
             given = constant if index == 0 else None
-            outputs = torch.cat([layer(outputs, packing, start, given) for layer in directions], dim=1)
+            outputs = torch.cat([layer(outputs, packing, start, given) for layer in self._level(index)], dim=1)
         return outputs
 
     def step(
@@ -229,15 +230,19 @@ class GRU(nn.Module):
             The last layer's output (row, hidden), and the new hidden (row, layer, hidden).
         """
         output, states = inputs, []
-        for index, (layer,) in enumerate(self.layers):
+        for index in range(len(self.layers)):
+            (layer,) = self._level(index)
             output = layer.step(output, hidden[:, index], constant_gates if index == 0 else None)
             states.append(output)
         return output, torch.stack(states, dim=1)
 
     def first(self) -> GRULayer:
         """Returns the first forward layer, the one that takes the constant."""
-        layer: GRULayer = self.layers[0][0]  # type: ignore[index,assignment]
-        return layer
+        return self._level(0)[0]
+
+    def _level(self, index: int) -> list[GRULayer]:
+        level: Any = self.layers[index]
+        return list(level)
 
 
 class _Scan(torch.autograd.Function):

@@ -12,7 +12,7 @@ from torch.nn import functional
 __all__ = ["DiagonalGaussian", "diagonal_gaussian"]
 
 
-def diagonal_gaussian(loc: Tensor, scale: Tensor) -> Independent:
+def diagonal_gaussian(loc: Tensor, scale: Tensor) -> "Independent[Normal]":
     """Returns N(loc, scale^2) over vectors (row, latent), its dimensions independent."""
     return Independent(Normal(loc, scale), 1)
 
@@ -36,7 +36,7 @@ class DiagonalGaussian(nn.Module):
         self.loc = nn.Linear(hidden_size, latent_size)
         self.variance = nn.Linear(hidden_size, latent_size)
 
-    def forward(self, condition: Tensor) -> Independent:
+    def forward(self, condition: Tensor) -> "Independent[Normal]":
         """Returns the distribution over (row, latent) for conditions (row, condition)."""
         hidden = self.hidden(condition)
         # Half precision would leave too few digits for a difference of two variances.

@@ -68,7 +68,7 @@ class Settings:
             ConfigError: the text is no value of the field's type.
         """
         (default,) = (f.default for f in dataclasses.fields(cls) if f.name == field_name)
-        kind = type(default)
+        kind: type[Any] = type(default)
         try:
             if kind is bool:
                 return {"true": True, "false": False}[text.lower()]

@@ -291,7 +291,8 @@ def _groups(packing: Packing, device: torch.device) -> Sequence[Tensor]:
     """Cuts the rows, longest first, into groups that differ little in length, to be padded together."""
     if device.type != "cpu":
         return (packing.order,)
-    return packing.order.split(max(8, -(-len(packing.order) // 8)))
+    groups: Sequence[Tensor] = packing.order.split(max(8, -(-len(packing.order) // 8)))
+    return groups
 
 
 def generators_noise(generators: Sequence[torch.Generator], size: int, like: Tensor) -> Tensor:

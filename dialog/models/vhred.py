@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, kl_divergence
+from torch.distributions import Independent, Normal, kl_divergence
 
 from dialog.layers.latent import DiagonalGaussian
 from dialog.models.base import ContextState, DecoderState, LossParts, ReplyModel
@@ -153,7 +153,7 @@ class VHRED(ReplyModel):
 
     def _infer(
         self, batch: Batch, generator: torch.Generator, state: ContextState | None
-    ) -> tuple[Reading, Independent, Independent]:
+    ) -> tuple[Reading, "Independent[Normal]", "Independent[Normal]"]:
         assert state is None or isinstance(state, HierarchicalState)
         reading = self.hierarchy.read(self.table, batch, generator, state, with_targets=True)
         assert reading.targets is not None
@@ -167,7 +167,7 @@ class VHRED(ReplyModel):
         return -replies.packing.sum_rows(log_shares[replies.packing.rows, replies.targets])
 
 
-def _draw(distribution: Independent, generator: torch.Generator) -> Tensor:
+def _draw(distribution: "Independent[Normal]", generator: torch.Generator) -> Tensor:
     """Returns a reparameterised sample (row, latent), its noise from `generator`."""
     loc, scale = distribution.base_dist.loc, distribution.base_dist.scale
     noise = torch.randn(loc.shape, generator=generator, device=loc.device, dtype=loc.dtype)

@@ -154,7 +154,8 @@ class BatchLoader:
         offsets = self._split.offsets
         starts = np.array([offsets[s.conversation] + s.start for s in self.spans])
         stops = np.array([offsets[s.conversation] + s.end for s in self.spans])
-        return ends[stops] - ends[starts]
+        sizes: NDArray[np.int64] = ends[stops] - ends[starts]
+        return sizes
 
     @cached_property
     def _longest(self) -> NDArray[np.int64]:
