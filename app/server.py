@@ -82,7 +82,7 @@ def make_server_app(bots: Bots, database_url: str) -> Any:
     import gradio
     from fastapi import FastAPI
 
-    from app.web.page import build_page
+    from app.web.page import STYLE, build_page
 
     page = build_page(bots, store)
     page.queue(default_concurrency_limit=16, max_size=256)
@@ -93,6 +93,7 @@ def make_server_app(bots: Bots, database_url: str) -> Any:
         show_error=False,
         footer_links=[],
         max_file_size=1,
+        css=STYLE,
     )
     return _Guard(app)
 

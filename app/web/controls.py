@@ -7,14 +7,14 @@ import gradio as gr
 
 from dialog.decoding.replies import CHAT_SAMPLING, Sampling
 
-__all__ = ["NEW_ID", "build_sampling", "read_seed", "read_sampling"]
+__all__ = ["build_sampling", "new_id", "read_sampling", "read_seed"]
 
-NEW_ID = """(...inputs) => {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  inputs[inputs.length - 1] = Array.from(bytes, b => b.toString(16).padStart(2, '0')).join('');
-  return inputs;
-}"""
-"""Browser code: the last input becomes an id of this message, so that a request sent twice is stored once."""
+def new_id() -> str:
+    """Returns an id for the next message; the page holds it until the message is stored.
+
+    A request that is sent twice carries the same id twice, and the store keeps one message.
+    """
+    return secrets.token_hex(16)
 
 
 def build_sampling(name: str) -> list[Any]:

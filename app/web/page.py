@@ -4,20 +4,21 @@ from typing import Any
 
 import gradio as gr
 
-from app.store import Store
 from app.bots import Bots
+from app.store import Store
 from app.web.chat_tab import build_chat_tab
 from app.web.chats import Chats
 from app.web.compare_tab import build_compare_tab
 
-__all__ = ["build_page"]
+__all__ = ["STYLE", "build_page"]
 
-_STYLE = """
+STYLE = """
 .how { opacity: .65; font-size: .78em; }
 #sessions .wrap { flex-direction: column; flex-wrap: nowrap; max-height: 45vh; overflow-y: auto; }
 #sessions label { width: 100%; }
 #sessions label span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 footer { display: none !important; }
+button[aria-label="Clear"] { display: none; }
 """
 
 
@@ -30,7 +31,6 @@ def build_page(bots: Bots, store: Store) -> Any:
     """
     chats = Chats(bots, store)
     with gr.Blocks(title="dialog", analytics_enabled=False) as page:
-        gr.HTML(f"<style>{_STYLE}</style>", padding=False)
         gr.Markdown(
             "# dialog\nThree small models that learned to talk from conversations. They know no facts and "
             "make things up; what you write stays on this machine."
