@@ -1,11 +1,13 @@
-"""Where a Chromium is, and how tests start it."""
+"""Where a Chromium is, and how tests start it; `python -m tests.browser` fails if there is none."""
 
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
-__all__ = ["LAUNCH_ARGS", "chromium_path"]
+__all__ = ["LAUNCH_ARGS", "chromium_path", "find_chromium"]
 
 LAUNCH_ARGS = [
     "--no-sandbox",
@@ -26,27 +28,33 @@ def chromium_path() -> str:
 
     Without any, the test fails, or is left out with HRED_ALLOW_MISSING=browser.
     """
-    named = os.environ.get("HRED_CHROMIUM")
-    if named:
-        found = shutil.which(named)
-        if found is None:
-            pytest.fail(f"HRED_CHROMIUM names {named}, which is no program; unset it or name a Chromium")
-        return found
-    for name in _NAMES:
-        found = shutil.which(name)
-        if found:
-            return found
-    found = _playwrights_own()
+    found = find_chromium()
     if found:
         return found
     if os.environ.get("HRED_ALLOW_MISSING") == "browser":
         pytest.skip("there is no Chromium here, and HRED_ALLOW_MISSING=browser leaves its tests out")
-    pytest.fail("there is no Chromium here; run `make test`, which installs one, or set HRED_ALLOW_MISSING=browser")
+    named = os.environ.get("HRED_CHROMIUM")
+    pytest.fail(
+        (f"HRED_CHROMIUM names {named}, which is no program" if named else "there is no Chromium here")
+        + "; run `make test`, which installs one, or leave its tests out with HRED_ALLOW_MISSING=browser"
+    )
+
+
+def find_chromium() -> str | None:
+    """Returns the path of a Chromium, or None if there is none."""
+    named = os.environ.get("HRED_CHROMIUM")
+    if named:
+        return shutil.which(named)
+    return next(filter(None, map(shutil.which, _NAMES)), None) or _playwrights_own()
 
 
 def _playwrights_own() -> str | None:
-    from playwright.sync_api import sync_playwright
+    # In a process of its own: Playwright cannot be started twice in one, and a test may have started it.
+    code = "from playwright.sync_api import sync_playwright as s\nwith s() as p: print(p.chromium.executable_path)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    path = done.stdout.strip()
+    return path if path and os.path.exists(path) else None
 
-    with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    return path if os.path.exists(path) else None
+
+if __name__ == "__main__":
+    sys.exit(0 if find_chromium() else 1)

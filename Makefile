@@ -1,0 +1,84 @@
+# Two commands: `make chat` and `make test`. Both can be repeated, interrupted and mixed.
+#
+#   make chat TORCH_INDEX=https://download.pytorch.org/whl/cpu   PyTorch's CPU build (the default is gigabytes)
+#   make chat PORT=8000 HOST=127.0.0.1 ARGS="runs/hred"          another port, your own models
+#   make test HRED_ALLOW_MISSING=browser                         leave the browser tests out
+#   make ... PYTHON=/path/to/python3.12                          another Python, 3.11 or later
+
+SHELL := /bin/sh
+PYTHON ?= python3
+TORCH_INDEX ?=
+HOST ?= 127.0.0.1
+PORT ?= 7860
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# A stamp is written after a *whole* install; one that was cut off leaves none, and is done again.
+STAMPS := .venv/stamps
+
+.PHONY: chat test browser clean
+
+chat: $(STAMPS)/app
+	@exec $(BIN)/hred serve --host "$(HOST)" --port "$(PORT)" $(ARGS)
+
+test: $(STAMPS)/dev browser
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+# The environment depends on no file: it is made once, and what is in it is then brought up to date. One that is
+# there and works is kept.
+$(STAMPS)/venv:
+	@python=; \
+	for each in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11; do \
+	    if "$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$each; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    version=`"$(PYTHON)" --version 2>&1 | tail -n 1`; \
+	    echo "make: $(PYTHON) is no Python 3.11 or later ($$version); install one and name it:" \
+	        "make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    version=`"$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])'`; \
+	    echo "make: $$python has no venv module; install it and go on:" \
+	        "apt-get install python$$version-venv && make $(MAKECMDGOALS)" >&2; exit 1; \
+	fi; \
+	if $(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "using the .venv that is there"; \
+	else \
+	    echo "making .venv with $$python"; "$$python" -m venv --clear .venv; \
+	fi
+	@mkdir -p $(STAMPS) && touch $@
+
+# PyTorch comes first and by itself, so that its build is the one that was asked for; the rest finds it there.
+$(STAMPS)/torch: $(STAMPS)/venv constraints.txt
+	$(PIP) install $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "`grep '^torch==' constraints.txt`"
+	@touch $@
+
+$(STAMPS)/app: $(STAMPS)/torch pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/app
+	$(PIP) install -c constraints.txt -e ".[dev]"
+	@touch $@
+
+# A Chromium that is there, else Debian's, else Playwright's own; without any the tests fail that need it.
+browser: $(STAMPS)/dev
+	@if $(BIN)/python -m tests.browser; then exit 0; fi; \
+	if [ "$$HRED_ALLOW_MISSING" = browser ]; then echo "make: no Chromium; its tests are left out"; exit 0; fi; \
+	if [ -n "$$HRED_CHROMIUM" ]; then \
+	    echo "make: HRED_CHROMIUM names $$HRED_CHROMIUM, which is no program; correct or unset it" >&2; exit 1; \
+	fi; \
+	if [ "`id -u`" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -q chromium fonts-noto-cjk && exit 0; \
+	fi; \
+	$(BIN)/python -m playwright install chromium && exit 0; \
+	echo "make: no Chromium is here and none could be installed; install one and name it by HRED_CHROMIUM=PATH," \
+	    "or leave its tests out: make test HRED_ALLOW_MISSING=browser" >&2; exit 1
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find app dialog tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
