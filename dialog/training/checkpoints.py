@@ -37,6 +37,7 @@ __all__ = [
     "save_job_settings",
 ]
 
+_JOB_KEYS = {"model", "settings", "training", "seed", "tokenizer_hash"}
 _DAMAGE = OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError
 
 
@@ -84,6 +85,8 @@ def load_job_settings(folder: Path) -> dict[str, Any]:
     """
     try:
         settings: dict[str, Any] = json.loads((folder / "state" / "job.json").read_bytes())
+        if not isinstance(settings, dict) or not settings.keys() >= _JOB_KEYS:
+            raise ValueError("not what was written")
     except (OSError, ValueError) as error:
         raise RunFolderError(
             f"{folder} has no training that can go on; leave out --resume to start anew"

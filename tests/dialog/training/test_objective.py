@@ -1,0 +1,95 @@
+"""The objective and the schedules against a count by hand."""
+
+import math
+
+import hypothesis.strategies as st
+import pytest
+import torch
+from hypothesis import given, settings
+
+from dialog.errors import ConfigError
+from dialog.models.base import LossParts
+from dialog.training.config import LatentTrainingConfig, TrainingConfig, training_config_class
+from dialog.training.objective import objective
+from dialog.training.schedules import kl_weight, learning_rate
+
+PARTS = LossParts(
+    nll=torch.tensor([6.0, 2.0]),
+    num_tokens=torch.tensor([3, 1]),
+    kl=torch.tensor([[0.1, 2.0, 0.0], [0.3, 4.0, 0.2]]),
+    auxiliary={"uniform": torch.tensor([9.0, 3.0]), "bag_of_words": torch.tensor([5.0, 1.0])},
+)
+
+
+def value(**changes) -> float:
+    weight = changes.pop("weight", 1.0)
+    return objective(PARTS, LatentTrainingConfig(**{"bag_of_words_weight": 0.0, **changes}), weight).item()
+
+
+def test_it_is_a_mean_over_target_tokens_not_over_replies() -> None:
+    assert objective(PARTS, TrainingConfig(), 1.0).item() == pytest.approx(8 / 4)
+
+
+def test_kl_is_summed_over_replies_and_weighted() -> None:
+    assert value() == pytest.approx((8 + 6.6) / 4)
+    assert value(weight=0.25) == pytest.approx((8 + 0.25 * 6.6) / 4)
+    assert value(weight=0.0) == pytest.approx(8 / 4)
+
+
+def test_free_bits_hold_for_the_mean_of_each_dimension() -> None:
+    # The means are 0.2, 3 and 0.1; what is below 0.5 costs 0.5 for each of two replies.
+    assert value(free_bits=0.5) == pytest.approx((8 + 2 * (0.5 + 3.0 + 0.5)) / 4)
+    assert value(free_bits=0.15, weight=0.5) == pytest.approx((8 + 0.5 * 2 * (0.2 + 3.0 + 0.15)) / 4)
+
+
+def test_free_bits_stop_the_gradient_of_small_dimensions_alone() -> None:
+    assert PARTS.kl is not None
+    kl = PARTS.kl.clone().requires_grad_()
+    parts = LossParts(PARTS.nll, PARTS.num_tokens, kl)
+    objective(parts, LatentTrainingConfig(free_bits=0.5), 1.0).backward()
+    assert kl.grad is not None
+    assert kl.grad.tolist() == [[0.0, 0.25, 0.0], [0.0, 0.25, 0.0]]
+
+
+def test_label_smoothing_mixes_in_the_uniform_part_and_leaves_the_kl() -> None:
+    assert value(label_smoothing=0.1) == pytest.approx((0.9 * 8 + 0.1 * 12 + 6.6) / 4)
+
+
+def test_the_bag_of_words_has_its_weight() -> None:
+    assert value(bag_of_words_weight=0.5) == pytest.approx((8 + 6.6 + 0.5 * 6) / 4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(warmup=st.integers(0, 50), span=st.integers(1, 200), final=st.floats(0, 1))
+def test_the_learning_rate_rises_then_falls_then_stays(warmup, span, final) -> None:
+    config = TrainingConfig(warmup_updates=warmup, decay_updates=warmup + span, final_learning_rate=final)
+    rates = [learning_rate(update, config) for update in range(1, warmup + span + 20)]
+    assert all(0 <= rate <= config.learning_rate * (1 + 1e-12) for rate in rates)
+    up, down = rates[:warmup], rates[warmup:]
+    assert up == pytest.approx([config.learning_rate * (n + 1) / warmup for n in range(warmup)])
+    assert all(after <= before * (1 + 1e-12) for before, after in zip(down, down[1:], strict=False))
+    assert rates[warmup + span - 1 :] == pytest.approx([final * config.learning_rate] * 20)
+
+
+def test_half_way_down_the_cosine() -> None:
+    config = TrainingConfig(warmup_updates=10, decay_updates=30, final_learning_rate=0.2, learning_rate=1.0)
+    assert learning_rate(20, config) == pytest.approx(0.2 + 0.8 * (1 + math.cos(math.pi / 2)) / 2)
+
+
+def test_the_kl_weight_rises_to_one_and_is_one_without_a_latent() -> None:
+    config = LatentTrainingConfig(kl_annealing_updates=4)
+    assert [kl_weight(update, config) for update in range(1, 7)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    assert kl_weight(1, LatentTrainingConfig(kl_annealing_updates=0)) == 1.0
+    assert kl_weight(1, TrainingConfig()) == 1.0
+
+
+def test_settings_that_cannot_be_are_named() -> None:
+    assert training_config_class(False) is TrainingConfig
+    for wrong, words in (
+        ({"lead_turns": 32}, "lead_turns is 32, but must be below window_turns"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0"),
+        ({"batch_tokens": 2.5}, "must be a whole number"),
+        ({"kl_annealing_updates": 3}, "has no setting 'kl_annealing_updates'"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            TrainingConfig.from_json(wrong)
