@@ -1,0 +1,68 @@
+"""Three real, tiny, untrained models in run folders, and a real server process that shows them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from dialog.models.registry import build_model
+from dialog.run_folder import save_run
+from dialog.text.tokenizer import Tokenizer, train_tokenizer
+
+# seq2seq is large, so that a long reply takes seconds and can be stopped.
+SIZES = {"seq2seq": {"hidden_size": 1500}, "hred": {"hidden_size": 16}, "vhred": {"hidden_size": 16}}
+
+
+@pytest.fixture(scope="session")
+def run_folders(tmp_path_factory) -> list[Path]:
+    texts = [f"hello number {n}, how are you this {w} day?" for n in range(50) for w in ("fine", "grey")]
+    tokenizer = Tokenizer.from_bytes(train_tokenizer(texts, 320))
+    folders = []
+    for name, sizes in SIZES.items():
+        torch.manual_seed(1)
+        settings = {"vocab_size": tokenizer.num_tokens, "embedding_size": 16, **sizes}
+        folder = tmp_path_factory.mktemp("runs") / name
+        save_run(folder, build_model(name, settings), tokenizer, {}, f"# {name}\n")
+        folders.append(folder)
+    return folders
+
+
+class Server:
+    """A server process with a store of its own; can be stopped and started again."""
+
+    def __init__(self, folders: list[Path], data_folder: Path) -> None:
+        self._folders, self._data_folder = folders, data_folder
+        self._port = 0
+        self.url = ""
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "dialog", "serve", *map(str, self._folders), "--port", str(self._port)]
+        environment = {**os.environ, "HRED_DATA_FOLDER": str(self._data_folder), "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        found = re.match(r"http://127\.0\.0\.1:(\d+)", line)
+        assert found, f"the server printed {line!r} and exited with {self._process.poll()}"
+        self._port, self.url = int(found[1]), found[0]
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(20)
+        finally:
+            self._process.kill()
+            self._process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server(run_folders, tmp_path_factory) -> Iterator[Server]:
+    running = Server(run_folders, tmp_path_factory.mktemp("data"))
+    yield running
+    running.stop()

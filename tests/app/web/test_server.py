@@ -1,0 +1,71 @@
+"""What the server lets through, and how `hred serve` refuses."""
+
+import http.client
+import socket
+import subprocess
+import sys
+
+import pytest
+
+
+def answer(server, method, path, headers=None):
+    host, port = server.url.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection.request(method, path, headers=headers or {})
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/gradio_api/upload"),
+        ("GET", "/gradio_api/proxy=http://203.0.113.9/"),
+        ("GET", "/gradio_api/file=/etc/passwd"),
+    ],
+)
+def test_routes_without_use_are_closed(server, method, path):
+    assert answer(server, method, path).status == 403
+
+
+def test_a_new_browser_gets_a_cookie_that_scripts_cannot_read_and_keeps_it(server):
+    first = answer(server, "GET", "/")
+    cookie = first.getheader("set-cookie")
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
+    again = answer(server, "GET", "/", {"Cookie": cookie.split(";")[0]})
+    assert again.getheader("set-cookie") is None
+    assert answer(server, "GET", "/").getheader("set-cookie") != cookie
+
+
+def test_the_page_may_load_and_tell_nothing_elsewhere(server):
+    policy = answer(server, "GET", "/").getheader("content-security-policy")
+    assert "default-src 'self'" in policy and "unsafe-eval" not in policy
+
+
+def serve(*arguments):
+    command = [sys.executable, "-m", "dialog", "serve", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_a_taken_port_is_one_sentence_with_the_command_that_helps(run_folders):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = serve(run_folders[0], "--port", port)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "hred serve --port" in done.stderr
+
+
+def test_other_machines_are_let_in_only_on_purpose(run_folders):
+    done = serve(run_folders[0], "--host", "0.0.0.0")
+    assert done.returncode == 2
+    assert "--allow-remote" in done.stderr
+
+
+def test_a_run_that_is_not_there_is_one_sentence():
+    done = serve("no-such-run")
+    assert done.returncode == 1
+    assert "no-such-run is no folder and no shipped model" in done.stderr and done.stderr.count("\n") == 1
