@@ -35,9 +35,14 @@ def test_reply_three_of_three_is_reply_three_of_five(run_folder):
     five = hred("reply", run_folder, *options, "-n", 5)
     assert three.returncode == 0, three.stderr
     replies = [json.loads(line) for line in three.stdout.splitlines()]
-    assert replies == [json.loads(line) for line in five.stdout.splitlines()][:3]
+    further = [json.loads(line) for line in five.stdout.splitlines()]
+    assert len(further) == 5
+    for one, other in zip(replies, further[:3], strict=True):
+        # The batch's size may move a score by its last bits, never a token.
+        for name in ("log_probability", "filtered_log_probability", "latent"):
+            assert one.pop(name) == pytest.approx(other.pop(name), abs=1e-4)
+        assert one == other
     assert [reply["index"] for reply in replies] == [0, 1, 2]
-    assert len(replies[0]["latent"]) == 100
 
 
 @pytest.mark.parametrize(
