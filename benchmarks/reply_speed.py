@@ -128,7 +128,7 @@ def main() -> None:
 def _subjects(runs: list[Path], names: list[str]) -> list[Subject]:
     if runs:
         loaded = [load_run(folder) for folder in runs]
-        everyday = "the you it is that and of to in what we not on with are this be they do".split()
+        everyday = ["the", "you", "it", "is", "that", "and", "of", "to", "in", "what", "we", "not", "on"]
         return [Subject(run.folder.name, run.model, run.tokenizer, everyday) for run in loaded]
     vocabulary = words(30_000)
     tokenizer = Tokenizer(train_tokenizer(_lines(vocabulary), 8000, "bpe"))
@@ -178,8 +178,8 @@ def _reply(name: str, replier: Replier, chat: Chat, repeats: int, limit: float) 
     seconds = Spread.of(taken[3:])
     share = limit / seconds.median
     print(
-        f"  a reply of {_TOKENS} tokens: {1000 * seconds.median:.1f} ms (quartiles {1000 * seconds.lower:.1f} "
-        f"to {1000 * seconds.upper:.1f}), reading its weights {1000 * limit:.1f} ms: share {share:.2f}"
+        f"  a reply of {_TOKENS} tokens: {1000 * seconds.median:.1f} ms (quartiles "
+        f"{1000 * seconds.lower:.1f} to {1000 * seconds.upper:.1f}), reading its weights {1000 * limit:.1f} ms: share {share:.2f}"
     )
     return {
         "name": f"{name}: reply",

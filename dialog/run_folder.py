@@ -144,7 +144,7 @@ def load_weights(folder: str | Path) -> tuple[dict[str, torch.Tensor], dict[str,
     try:
         weights = safetensors.torch.load(files[WEIGHTS])
     except safetensors.SafetensorError as error:
-        raise RunFolderError(f"{Path(folder) / WEIGHTS} holds no weights; copy the run folder again") from error
+        raise RunFolderError(f"{folder}/{WEIGHTS} holds no weights; copy the run folder again") from error
     return {name: value.float() for name, value in weights.items()}, config
 
 

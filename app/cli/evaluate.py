@@ -11,7 +11,9 @@ __all__ = ["evaluate"]
 
 def evaluate(
     run: Annotated[str, typer.Argument(help="Run folder, or the name of a shipped model.")],
-    corpus: Annotated[Path, typer.Argument(help="Folder that `hred prepare` wrote, with the run's tokenizer.")],
+    corpus: Annotated[
+        Path, typer.Argument(help="Folder that `hred prepare` wrote, with the run's tokenizer.")
+    ],
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
     seed: Annotated[int, typer.Option(help="Of the posterior samples of a latent model.")] = 0,
     max_conversations: Annotated[
@@ -36,11 +38,13 @@ def evaluate(
     prepared = TokenizedCorpus.open(corpus)
     if prepared.tokenizer.hash != loaded.tokenizer.hash:
         raise CorpusError(
-            f"{corpus} has another tokenizer than {run}, so their tokens cannot be compared; prepare the logs "
-            f"again with --tokenizer-from {run}"
+            f"{corpus} has another tokenizer than {run}, so their tokens cannot be compared; prepare the "
+            f"logs again with --tokenizer-from {run}"
         )
     console = Console(stderr=True)
     conversations = prepared.split(split)
+    if not conversations.targets.any():
+        raise CorpusError(f"the split {split} of {corpus} has no reply to score; choose another --split")
     with Progress(console=console, disable=not console.is_terminal) as bar:
         total = min(len(conversations), max_conversations or len(conversations))
         task = bar.add_task(f"scoring {split}", total=total)

@@ -24,13 +24,14 @@ def train(
     init_from: Annotated[
         Path | None, typer.Option(help="Run whose weights to start from, such as HRED's for VHRED.")
     ] = None,
-    max_updates: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many updates in all.")
-    ] = None,
+    max_updates: Annotated[int | None, typer.Option(min=1, help="Stop after so many updates in all.")] = None,
     max_minutes: Annotated[
         float | None, typer.Option(min=0.0, help="Stop after so many minutes of this start.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, order and dropout.  [default: 1]")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**32 - 1, help="Of weights, order and dropout.  [default: 1]"),
+    ] = None,
     log_every: Annotated[int, typer.Option(min=1, help="Updates between lines of metrics.jsonl.")] = 50,
     checkpoint_every: Annotated[
         int | None, typer.Option(min=1, help="Updates between checkpoints, beside those by time.")
@@ -52,9 +53,15 @@ def train(
     if not resume and (has_checkpoint(out) or (out / "manifest.json").exists()):
         raise UsageError(f"{out} holds a run already; go on with --resume, or give another --out")
     prepared = TokenizedCorpus.open(corpus)
-    plan = _resumed(out, settings or []) if resume else _planned(prepared, model, settings or [], seed or 1)
+    _check_splits(prepared)
+    if resume:
+        plan = _resumed(out, settings or [])
+    else:
+        plan = _planned(prepared, model, settings or [], 1 if seed is None else seed)
     if plan["tokenizer_hash"] != prepared.tokenizer.hash:
-        raise UsageError(f"{corpus} has another tokenizer than the run in {out}; give the corpus it began with")
+        raise UsageError(
+            f"{corpus} has another tokenizer than the run in {out}; give the corpus it began with"
+        )
     limits = {"max_updates": max_updates, "max_minutes": max_minutes}
     with stop_on_interrupt() as should_stop:
         job = _job(out, prepared, plan, init_from, resume, limits, log_every, checkpoint_every, should_stop)
@@ -62,10 +69,22 @@ def train(
             Trainer(job, display).run()
 
 
+def _check_splits(prepared: "TokenizedCorpus") -> None:
+    from dialog.errors import CorpusError
+
+    for name in ("train", "valid"):
+        if not prepared.split(name).targets.any():
+            raise CorpusError(
+                f"the split {name} of {prepared.folder} has no reply; prepare the logs again with more "
+                "conversations, or with another --valid-share"
+            )
+
+
 def _planned(
     prepared: "TokenizedCorpus", name: str | None, assignments: list[str], seed: int
 ) -> dict[str, Any]:
     """Sorts the settings of a new run; they are what a resume goes on with."""
+    from dialog.errors import ConfigError
     from dialog.models.config import parse_assignments
     from dialog.models.registry import model_class
     from dialog.training.config import training_config_class
@@ -73,7 +92,12 @@ def _planned(
     cls = model_class(name or "hred")
     training_class = training_config_class(cls.is_latent)
     sizes, training = parse_assignments(assignments, cls.config_class, training_class)
-    sizes.setdefault("vocab_size", prepared.tokenizer.num_tokens)
+    num_tokens = prepared.tokenizer.num_tokens
+    if sizes.setdefault("vocab_size", num_tokens) != num_tokens:
+        raise ConfigError(
+            f"vocab_size is {sizes['vocab_size']}, but the corpus's tokenizer has {num_tokens} tokens; leave "
+            "it out, or prepare the logs with another --vocabulary-size"
+        )
     return {
         "model": name or "hred",
         "settings": cls.config_class.from_json(sizes).to_json(),

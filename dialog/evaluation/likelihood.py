@@ -74,7 +74,13 @@ class _Sums:
         self.nll = self.kl = 0.0
         self.has_kl = False
 
-    def add(self, model: ReplyModel, windows: list[Window], generator: torch.Generator, state: ContextState | None) -> None:
+    def add(
+        self,
+        model: ReplyModel,
+        windows: list[Window],
+        generator: torch.Generator,
+        state: ContextState | None,
+    ) -> None:
         batch = collate(windows).to(next(model.parameters()).device)
         parts = model.loss(batch, generator, state)
         self.replies += len(parts.nll)

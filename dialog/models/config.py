@@ -14,7 +14,9 @@ from dialog.errors import ConfigError
 __all__ = ["Settings", "parse_assignments", "setting"]
 
 
-def setting(default: Any, help: str, minimum: float = -math.inf, below: float = math.inf) -> Any:
+def setting(
+    default: Any, help: str, minimum: float = -math.inf, below: float = math.inf, multiple_of: int = 1
+) -> Any:
     """Declares a field.
 
     Args:
@@ -22,10 +24,10 @@ def setting(default: Any, help: str, minimum: float = -math.inf, below: float = 
         help: one line with the unit.
         minimum: the least value allowed.
         below: values must be less than this.
+        multiple_of: whole numbers must be a multiple of this.
     """
-    return dataclasses.field(
-        default=default, metadata={"help": help, "minimum": minimum, "below": below}
-    )
+    metadata = {"help": help, "minimum": minimum, "below": below, "multiple_of": multiple_of}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +117,9 @@ def _check(owner: str, field: "dataclasses.Field[Any]", value: Any) -> None:
         raise ConfigError(f"{owner}.{field.name} is {value!r}, but must be one of {', '.join(choices)}")
     if kind in (int, float) and not (minimum <= value < below):
         allowed = f"{minimum:g} or more" if below == math.inf else f"from {minimum:g} to below {below:g}"
+        raise ConfigError(f"{owner}.{field.name} is {value!r}, but must be {allowed}")
+    if kind is int and value % field.metadata["multiple_of"]:
+        allowed = f"a multiple of {field.metadata['multiple_of']}"
         raise ConfigError(f"{owner}.{field.name} is {value!r}, but must be {allowed}")
 
 

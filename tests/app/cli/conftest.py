@@ -36,16 +36,27 @@ def hred() -> Run:
 def make_corpus(hred, tmp_path_factory) -> Callable[[int], Path]:
     def make(seed: int) -> Path:
         folder, draw = tmp_path_factory.mktemp("corpus"), random.Random(seed)
-        names = [draw.choice("bdfgklmnprst") + draw.choice(["ali", "obo", "em", "uri"]) for _ in range(12)]
         lines = []
         for _ in range(60):
-            name = draw.choice(names)
+            name = "".join(draw.choice("bdfgklmnprst") + draw.choice("aeiou") for _ in range(3))
             lines += ["hello, who are you?", f"I am {name}.", f"is {name} well?", f"{name} is well, and you?"]
             lines += ["me too."] * draw.randint(0, 2) + [""]
         (folder / "log.txt").write_text("\n".join(lines))
         done = hred(
-            "prepare", folder / "log.txt", "--out", folder / "corpus", "--vocabulary-size", 300,
-            "--valid-share", 0.2, "--test-share", 0.1, "--workers", 1, "--names", "no",
+            "prepare",
+            folder / "log.txt",
+            "--out",
+            folder / "corpus",
+            "--vocabulary-size",
+            300,
+            "--valid-share",
+            0.2,
+            "--test-share",
+            0.1,
+            "--workers",
+            1,
+            "--names",
+            "no",
         )
         assert done.exit_code == 0, done.output
         return folder / "corpus"

@@ -26,7 +26,9 @@ def test_a_table_and_an_object_say_the_same(hred, run, corpus) -> None:
 
 
 def test_a_quick_look_takes_the_first_conversations(hred, run, corpus) -> None:
-    found = json.loads(hred("evaluate", run, corpus, "--split", "train", "--max-conversations", 3, "--json").stdout)
+    found = json.loads(
+        hred("evaluate", run, corpus, "--split", "train", "--max-conversations", 3, "--json").stdout
+    )
     assert found["num_conversations"] == 3
 
 

@@ -54,7 +54,11 @@ def checkpoint(folder: Path) -> dict[str, torch.Tensor]:
 def trained(hred, corpus, tmp_path_factory) -> Path:
     """A run of each model."""
     folder = tmp_path_factory.mktemp("runs")
-    for name, sizes in (("seq2seq", SMALL), ("hred", HIERARCHICAL), ("vhred", (*HIERARCHICAL, "latent_size=5"))):
+    for name, sizes in (
+        ("seq2seq", SMALL),
+        ("hred", HIERARCHICAL),
+        ("vhred", (*HIERARCHICAL, "latent_size=5")),
+    ):
         extra = ("kl_annealing_updates=4", "bag_of_words=true") if name == "vhred" else ()
         done = hred(
             "train", corpus, "--model", name, "--out", folder / name, "--max-updates", 12, "--log-every", 1,
@@ -90,7 +94,13 @@ def test_evaluate_finds_what_validation_found_for_the_saved_weights(hred, traine
     chosen = load_run(trained / name).config["chosen_by"]
     done = hred("evaluate", trained / name, corpus, "--split", "valid", "--seed", 1, "--json")
     found = json.loads(done.stdout)
-    for key in ("nats_per_token", "num_tokens", "num_replies", "reconstruction_nats_per_token", "kl_per_reply"):
+    for key in (
+        "nats_per_token",
+        "num_tokens",
+        "num_replies",
+        "reconstruction_nats_per_token",
+        "kl_per_reply",
+    ):
         assert found[key] == (None if chosen[key] is None else pytest.approx(chosen[key], rel=1e-5))
     assert min(line["nats_per_token"] for line in lines(trained / name, "valid")) == chosen["nats_per_token"]
     assert (found["kl_per_reply"] is not None) == (name == "vhred")
@@ -109,7 +119,17 @@ def test_a_run_that_goes_on_is_as_one_that_never_stopped(hred, corpus, tmp_path,
     hred(*short(tmp_path / "whole", corpus, 14, name=name))
     hred(*short(tmp_path / "parts", corpus, 5, name=name))
     for updates in (8, 14):
-        hred("train", corpus, "--out", tmp_path / "parts", "--resume", "--max-updates", updates, "--log-every", 1)
+        hred(
+            "train",
+            corpus,
+            "--out",
+            tmp_path / "parts",
+            "--resume",
+            "--max-updates",
+            updates,
+            "--log-every",
+            1,
+        )
     whole, parts = losses(tmp_path / "whole"), losses(tmp_path / "parts")
     assert len(whole) == 14
     assert parts == pytest.approx(whole, rel=1e-5)
@@ -145,7 +165,17 @@ def test_a_killed_process_goes_on_from_its_last_checkpoint(hred, corpus, tmp_pat
     before = progress(tmp_path / "killed")["update"]
     assert before % 4 == 0
     load_run(tmp_path / "killed")
-    hred("train", corpus, "--out", tmp_path / "killed", "--resume", "--max-updates", before + 6, "--log-every", 1)
+    hred(
+        "train",
+        corpus,
+        "--out",
+        tmp_path / "killed",
+        "--resume",
+        "--max-updates",
+        before + 6,
+        "--log-every",
+        1,
+    )
     hred(*short(tmp_path / "whole", corpus, before + 6))
     assert losses(tmp_path / "killed") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
 
@@ -164,8 +194,8 @@ def test_ctrl_c_leaves_a_checkpoint(hred, corpus, tmp_path) -> None:
 
 
 def test_vhred_starts_from_hred(hred, corpus, trained, tmp_path) -> None:
-    hred(*short(tmp_path / "run", corpus, 1, "--init-from", trained / "hred", *settings("learning_rate=1e-12"),
-                name="vhred"))  # fmt: skip
+    start = ("--init-from", trained / "hred", *settings("learning_rate=1e-12"))
+    hred(*short(tmp_path / "run", corpus, 1, *start, name="vhred"))
     found, source = checkpoint(tmp_path / "run"), load_run(trained / "hred").model.state_dict()
     for name, value in source.items():
         own = found[name][:, : value.shape[1]] if value.dim() == 2 else found[name]
@@ -189,8 +219,34 @@ def test_a_loss_that_is_no_number_is_a_sentence_and_can_be_gone_on_from(hred, co
     folder = tmp_path / "run"
     hred(*short(folder, corpus, 3))
     bad = settings("learning_rate=1e38", "gradient_clip=0", "warmup_updates=0")
-    with pytest.raises(TrainingError, match="no number any more.*--resume --set learning_rate="):
+    with pytest.raises(TrainingError, match=r"no number any more.*--resume --set learning_rate="):
         hred("train", corpus, "--out", folder, "--resume", "--max-updates", 20, *bad)
+
+
+def test_a_corpus_without_validation_is_refused_before_it_is_trained_on(hred, corpus, tmp_path) -> None:
+    log = corpus.parent / "log.txt"
+    hred("prepare", log, "--out", tmp_path / "corpus", "--vocabulary-size", 300, "--valid-share", 0)
+    with pytest.raises(CorpusError, match=r"the split valid of .* has no reply"):
+        hred("train", tmp_path / "corpus", "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_seeds_change_the_run_and_zero_is_one_of_them(hred, corpus, tmp_path) -> None:
+    for name, seed in (("a", 0), ("b", 1), ("c", 0)):
+        hred(*short(tmp_path / name, corpus, 2, "--seed", seed))
+    assert losses(tmp_path / "a") == pytest.approx(losses(tmp_path / "c"), rel=1e-6)
+    assert losses(tmp_path / "a") != pytest.approx(losses(tmp_path / "b"), rel=1e-6)
+    assert hred(*short(tmp_path / "d", corpus, 2, "--seed", -1)).exit_code == 2
+
+
+def test_a_run_that_died_before_its_first_checkpoint_starts_anew(hred, corpus, tmp_path) -> None:
+    hred(*short(tmp_path / "run", corpus, 1))
+    for path in ("state/latest.json", "manifest.json"):
+        (tmp_path / "run" / path).unlink()
+    with pytest.raises(RunFolderError, match="no checkpoint to resume from; leave out --resume"):
+        hred("train", corpus, "--out", tmp_path / "run", "--resume")
+    hred(*short(tmp_path / "run", corpus, 2))
+    assert len(losses(tmp_path / "run")) == 2
 
 
 def test_wrong_usage_is_a_sentence(hred, corpus, make_corpus, trained, tmp_path) -> None:
@@ -201,7 +257,11 @@ def test_wrong_usage_is_a_sentence(hred, corpus, make_corpus, trained, tmp_path)
         ([corpus, "--out", old], UsageError, "holds a run already"),
         ([corpus, "--out", new, "--resume"], RunFolderError, "leave out --resume"),
         ([corpus, "--out", old, "--resume", "--seed", 3], UsageError, "leave these options out"),
-        ([corpus, "--out", old, "--resume", *settings("hidden_size=8")], ConfigError, "no setting 'hidden_size'"),
+        (
+            [corpus, "--out", old, "--resume", *settings("hidden_size=8")],
+            ConfigError,
+            "no setting 'hidden_size'",
+        ),
         ([make_corpus(2), "--out", old, "--resume"], UsageError, "another tokenizer"),
         ([tmp_path, "--out", new], CorpusError, "no prepared corpus"),
         ([corpus, "--out", new, "--model", "transformer"], ConfigError, "seq2seq, hred, vhred"),
@@ -217,7 +277,7 @@ def test_wrong_usage_is_a_sentence(hred, corpus, make_corpus, trained, tmp_path)
         ([corpus, "--out", new, "--init-from", old, *settings("hidden_size=20")], ConfigError, "same sizes"),
     ):
         with pytest.raises(error) as caught:
-            hred("train", *arguments)
+            hred("train", *arguments, "--max-updates", 1)
         assert words in str(caught.value)
         assert "\n" not in str(caught.value)
         assert not new.exists()  # a start that failed leaves nothing that a second try would fall over

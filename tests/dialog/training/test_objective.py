@@ -1,6 +1,7 @@
 """The objective and the schedules against a count by hand."""
 
 import math
+from itertools import pairwise
 
 import hypothesis.strategies as st
 import pytest
@@ -67,7 +68,7 @@ def test_the_learning_rate_rises_then_falls_then_stays(warmup, span, final) -> N
     assert all(0 <= rate <= config.learning_rate * (1 + 1e-12) for rate in rates)
     up, down = rates[:warmup], rates[warmup:]
     assert up == pytest.approx([config.learning_rate * (n + 1) / warmup for n in range(warmup)])
-    assert all(after <= before * (1 + 1e-12) for before, after in zip(down, down[1:], strict=False))
+    assert all(after <= before * (1 + 1e-12) for before, after in pairwise(down))
     assert rates[warmup + span - 1 :] == pytest.approx([final * config.learning_rate] * 20)
 
 
