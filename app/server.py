@@ -79,23 +79,12 @@ def make_server_app(bots: Bots, database_url: str) -> Any:
 
     store = Store.open(database_url)
 
-    import gradio
     from fastapi import FastAPI
 
-    from app.web.page import STYLE, build_page
+    from app.web.page import mount_page
 
-    page = build_page(bots, store)
-    page.queue(default_concurrency_limit=16, max_size=256)
-    app = gradio.mount_gradio_app(
-        FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
-        page,
-        path="/",
-        show_error=False,
-        footer_links=[],
-        max_file_size=1,
-        css=STYLE,
-    )
-    return _Guard(app)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    return _Guard(mount_page(app, bots, store))
 
 
 def run_server(bots: Bots, settings: Settings, host: str, port: int) -> None:

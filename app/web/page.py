@@ -10,7 +10,7 @@ from app.web.chat_tab import build_chat_tab
 from app.web.chats import Chats
 from app.web.compare_tab import build_compare_tab
 
-__all__ = ["STYLE", "build_page"]
+__all__ = ["STYLE", "build_page", "mount_page"]
 
 STYLE = """
 .how { opacity: .65; font-size: .78em; }
@@ -40,3 +40,18 @@ def build_page(bots: Bots, store: Store) -> Any:
         with gr.Tab("Compare", elem_id="tab-compare"):
             build_compare_tab(chats)
     return page
+
+
+def mount_page(server: Any, bots: Bots, store: Store) -> Any:
+    """Puts the page at `/` of a FastAPI application and returns that.
+
+    Args:
+        server: the FastAPI application.
+        bots: who replies.
+        store: where chats are kept.
+    """
+    page = build_page(bots, store)
+    page.queue(default_concurrency_limit=16, max_size=256)
+    return gr.mount_gradio_app(
+        server, page, path="/", show_error=False, footer_links=[], max_file_size=1, css=STYLE
+    )

@@ -28,8 +28,11 @@ _USUAL = {
         "dialog",
         "dialog_id",
         "session",
-    )
-    + ("session_id", "thread", "thread_id", "chat_id"),
+        "session_id",
+        "thread",
+        "thread_id",
+        "chat_id",
+    ),
     "speaker": ("speaker", "author", "user", "name", "from", "sender", "role"),
     "text": ("text", "message", "content", "utterance", "body"),
     "time": ("time", "timestamp", "date", "datetime", "created_at"),

@@ -40,7 +40,7 @@ class LossParts:
     auxiliary: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class State(ABC):
+class State:
     """Tensors whose first dimension counts rows; subclasses are frozen dataclasses of such fields."""
 
     def select(self, rows: Tensor | Sequence[int]) -> Self:

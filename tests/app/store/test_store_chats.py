@@ -164,8 +164,8 @@ def test_the_database_itself_refuses_a_parent_of_another_session(store: Store, o
     moved = store.add_user_message(owner, other, None, "hello", "u2")
     with store._engine.begin() as connection, pytest.raises(IntegrityError):
         connection.execute(update(MessageRow).where(MessageRow.id == moved.id).values(parent_id=said.id))
+    values = {"id": NOBODYS_ID, "session_id": session, "position": 9, "role": "system", "text": ""}
     with store._engine.begin() as connection, pytest.raises(IntegrityError):
-        values = {"id": NOBODYS_ID, "session_id": session, "position": 9, "role": "system", "text": ""}
         connection.execute(insert(MessageRow).values(**values, created_at=datetime.now(UTC), client_id="x"))
 
 
