@@ -43,7 +43,9 @@ class Bots:
             folders[name] = folder
         folders = folders or shipped_models()
         if not folders:
-            raise RunFolderError("there is no shipped model; name the folder of a trained run: hred serve RUN")
+            raise RunFolderError(
+                "there is no shipped model; name the folder of a trained run: hred serve RUN"
+            )
         return Bots(folders)
 
     @property

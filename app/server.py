@@ -102,7 +102,9 @@ def run_server(bots: Bots, settings: Settings, host: str, port: int) -> None:
 
     place = "named by HRED_DATABASE_URL" if os.environ.get("HRED_DATABASE_URL") else str(settings.data_folder)
     address = f"http://{'[' + host + ']' if ':' in host else host}:{listening.getsockname()[1]}"
-    print(f"{address}   ({', '.join(bots.names)}; chats are kept in the store {place}; Ctrl-C ends)", flush=True)
+    print(
+        f"{address}   ({', '.join(bots.names)}; chats are kept in the store {place}; Ctrl-C ends)", flush=True
+    )
     # An open page holds a connection; at the end nobody waits for it.
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
     uvicorn.Server(config).run(sockets=[listening])

@@ -72,7 +72,11 @@ def breaches(path: str, source: str) -> list[str]:
         if first == "app":
             found.append(f"{path} imports {name}; imports fall from app to dialog")
         part = Path(path).parts[1].removesuffix(".py")
-        if first == "dialog" and part in MAY_IMPORT and rest[0] not in MAY_IMPORT[part] | {part, "__version__"}:
+        if (
+            first == "dialog"
+            and part in MAY_IMPORT
+            and rest[0] not in MAY_IMPORT[part] | {part, "__version__"}
+        ):
             found.append(f"{path} imports {name}; {part} may import {sorted(MAY_IMPORT[part])}")
     return found
 
@@ -91,7 +95,11 @@ def test_models_do_not_import_each_other() -> None:
     siblings = {"seq2seq", "hred", "vhred"}
     for model in siblings:
         path = f"dialog/models/{model}.py"
-        names = {name.split(".")[2] for name in imports(path, (ROOT / path).read_text()) if "dialog.models." in name}
+        names = {
+            name.split(".")[2]
+            for name in imports(path, (ROOT / path).read_text())
+            if "dialog.models." in name
+        }
         assert not names & (siblings - {model}), model
 
 

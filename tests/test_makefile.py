@@ -44,7 +44,17 @@ class Checkout:
 
     def make(self, *arguments: str, python: str = "./python", **variables: str):
         (self.folder / "calls").write_text("")
-        kept = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTHON", "PORT", "HOST", "ARGS", "TORCH_INDEX")
+        kept = (
+            "MAKEFLAGS",
+            "MFLAGS",
+            "MAKELEVEL",
+            "MAKEOVERRIDES",
+            "PYTHON",
+            "PORT",
+            "HOST",
+            "ARGS",
+            "TORCH_INDEX",
+        )
         environment = {k: v for k, v in os.environ.items() if k not in kept} | variables
         command = ["make", *arguments, f"PYTHON={python}"]
         return subprocess.run(
@@ -143,7 +153,7 @@ def test_an_environment_that_is_broken_is_made_anew(checkout) -> None:
     assert checkout.calls[0] == "venv"
 
 
-OLD = "#!/bin/sh\n[ \"$1\" = --version ] && { echo Python 3.8.1; exit; }\nexit 1\n"
+OLD = '#!/bin/sh\n[ "$1" = --version ] && { echo Python 3.8.1; exit; }\nexit 1\n'
 
 
 def tools_without_python(folder: Path) -> str:
@@ -177,7 +187,9 @@ def test_a_newer_python_beside_an_old_one_is_taken(checkout) -> None:
 
 
 def test_a_missing_venv_module_is_one_sentence_that_helps(checkout) -> None:
-    checkout.script("python", PYTHON.format(python=sys.executable).replace("in\n", "in\n*ensurepip*) exit 1 ;;\n", 1))
+    checkout.script(
+        "python", PYTHON.format(python=sys.executable).replace("in\n", "in\n*ensurepip*) exit 1 ;;\n", 1)
+    )
     failed = checkout.make("test")
     assert failed.returncode != 0
     version = ".".join(map(str, sys.version_info[:2]))

@@ -18,11 +18,15 @@ from dialog.errors import RunFolderError
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-SHIPPED = [path.name for path in sorted((ROOT / "data/models").iterdir()) if (path / "manifest.json").is_file()]
+SHIPPED = [
+    path.name for path in sorted((ROOT / "data/models").iterdir()) if (path / "manifest.json").is_file()
+]
 
 
 def run(*command: object, **options) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300, **options)
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, timeout=300, **options
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -80,7 +84,9 @@ def test_every_folder_with_code_is_a_package() -> None:
 
 
 def test_data_holds_no_code() -> None:
-    assert [path for path in (ROOT / "data").rglob("*") if path.suffix in (".py", ".pkl", ".pt", ".bin")] == []
+    assert [
+        path for path in (ROOT / "data").rglob("*") if path.suffix in (".py", ".pkl", ".pt", ".bin")
+    ] == []
 
 
 def test_the_version_is_said_once() -> None:

@@ -62,9 +62,7 @@ def chat(
                 turns.append(Turn("bot", answer))
 
 
-def _answer(
-    replier: "Replier", turns: "list[Turn]", sampling: "Sampling", seed: int, prompt: str
-) -> str:
+def _answer(replier: "Replier", turns: "list[Turn]", sampling: "Sampling", seed: int, prompt: str) -> str:
     from dialog.conversation import Conversation
     from dialog.decoding.replies import Reply
 

@@ -13,7 +13,8 @@ __all__ = ["reply"]
 def reply(
     run: Annotated[str, typer.Argument(help="Run folder, or the name of a shipped model.")],
     context: Annotated[
-        list[str], typer.Option(help="A turn of the conversation so far; repeat it, the last one is answered.")
+        list[str],
+        typer.Option(help="A turn of the conversation so far; repeat it, the last one is answered."),
     ],
     num_replies: Annotated[int, typer.Option("-n", "--num-replies", min=1, help="How many replies.")] = 1,
     seed: Annotated[int, typer.Option(help="The same seed gives the same replies.")] = 0,

@@ -10,10 +10,14 @@ __all__ = ["serve"]
 def serve(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(help="Run folders, or names of shipped models; all shipped models when none is named."),
+        typer.Argument(
+            help="Run folders, or names of shipped models; all shipped models when none is named."
+        ),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 7860,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 7860,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines in; there is no login.")
     ] = False,

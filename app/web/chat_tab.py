@@ -159,13 +159,22 @@ def build_chat_tab(page: gr.Blocks, chats: Chats) -> None:
                 keep = gr.Button("Keep", elem_id="delete-keep", size="sm")
         with gr.Column(scale=3, min_width=320):
             shown = gr.Chatbot(
-                label="Conversation", elem_id="conversation", height=430, buttons=[], render_markdown=False,
+                label="Conversation",
+                elem_id="conversation",
+                height=430,
+                buttons=[],
+                render_markdown=False,
                 placeholder="Say hello. Films, music and sport are what these models know words for.",
             )
             with gr.Row():
                 box = gr.Textbox(
-                    label="Your message", elem_id="message", placeholder="Type a message, press Enter",
-                    scale=6, lines=1, max_lines=6, autofocus=True,
+                    label="Your message",
+                    elem_id="message",
+                    placeholder="Type a message, press Enter",
+                    scale=6,
+                    lines=1,
+                    max_lines=6,
+                    autofocus=True,
                 )
                 send = gr.Button("Send", elem_id="send", variant="primary", scale=1, min_width=80)
                 stop = gr.Button("Stop", elem_id="stop", scale=1, min_width=80)
@@ -183,9 +192,7 @@ def build_chat_tab(page: gr.Blocks, chats: Chats) -> None:
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     streaming: dict[str, Any] = {"concurrency_id": "replies", "concurrency_limit": 16, **private}
     for event in (box.submit, send.click):
-        event(
-            handlers.send, [box, session_id, model, *sampling, client_id], outputs, **streaming
-        )
+        event(handlers.send, [box, session_id, model, *sampling, client_id], outputs, **streaming)
     again.click(handlers.regenerate, [session_id, model, *sampling], outputs, **streaming)
     stop.click(handlers.stop, [session_id], None, queue=False, **private)
     new.click(handlers.new, None, outputs, **private)

@@ -28,7 +28,13 @@ class _Handlers:
         self._chats = chats
 
     def send(
-        self, text: str, session_id: str, chosen: str | None, num_replies: float, request: gr.Request, *rest: Any
+        self,
+        text: str,
+        session_id: str,
+        chosen: str | None,
+        num_replies: float,
+        request: gr.Request,
+        *rest: Any,
     ) -> Iterator[tuple[Any, ...]]:
         """Gives one message to all models and shows each model's replies as they are there."""
         *values, client_id = rest
@@ -72,9 +78,7 @@ def _entries(result: list[StoredMessage] | str) -> list[dict[str, Any]]:
 
 
 def _choices(replies: list[StoredMessage]) -> list[tuple[str, str]]:
-    return [
-        (f"{m.model_name} {m.reply.index + 1 if m.reply else ''}: {m.text[:60]}", m.id) for m in replies
-    ]
+    return [(f"{m.model_name} {m.reply.index + 1 if m.reply else ''}: {m.text[:60]}", m.id) for m in replies]
 
 
 def build_compare_tab(chats: Chats) -> None:
@@ -85,26 +89,38 @@ def build_compare_tab(chats: Chats) -> None:
     with gr.Row():
         columns = [
             gr.Chatbot(
-                label=_KNOWS.get(name, name), elem_id=f"compare-{place}", height=330, buttons=[],
-                render_markdown=False, min_width=240, scale=1,
+                label=_KNOWS.get(name, name),
+                elem_id=f"compare-{place}",
+                height=330,
+                buttons=[],
+                render_markdown=False,
+                min_width=240,
+                scale=1,
             )
             for place, name in enumerate(chats.bots.names)
         ]
     with gr.Row():
         box = gr.Textbox(
-            label="One message to all models", elem_id="compare-message",
-            placeholder="Type a message, press Enter", scale=6,
+            label="One message to all models",
+            elem_id="compare-message",
+            placeholder="Type a message, press Enter",
+            scale=6,
         )
         send = gr.Button("Compare", elem_id="compare-send", variant="primary", scale=1, min_width=90)
         new = gr.Button("New comparison", elem_id="compare-new", scale=1, min_width=90)
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             chosen = gr.Radio(
-                [], label="The conversation goes on with", elem_id="compare-choice",
+                [],
+                label="The conversation goes on with",
+                elem_id="compare-choice",
             )
             with gr.Accordion("The conversation so far", open=False):
                 shown = gr.Chatbot(
-                    label="Conversation", elem_id="compare-conversation", height=300, buttons=[],
+                    label="Conversation",
+                    elem_id="compare-conversation",
+                    height=300,
+                    buttons=[],
                     render_markdown=False,
                 )
         with gr.Column(scale=1, min_width=280):

@@ -9,6 +9,7 @@ from dialog.decoding.replies import CHAT_SAMPLING, Sampling
 
 __all__ = ["build_sampling", "new_id", "read_sampling", "read_seed"]
 
+
 def new_id() -> str:
     """Returns an id for the next message; the page holds it until the message is stored.
 
@@ -32,9 +33,15 @@ def build_sampling(name: str) -> list[Any]:
         )
         top_p = gr.Slider(0.05, 1.0, default.top_p, step=0.05, label="Top-p", elem_id=f"{name}-top-p")
     with gr.Row():
-        top_k = gr.Number(default.top_k, precision=0, minimum=0, label="Top-k (0: off)", elem_id=f"{name}-top-k")
+        top_k = gr.Number(
+            default.top_k, precision=0, minimum=0, label="Top-k (0: off)", elem_id=f"{name}-top-k"
+        )
         max_tokens = gr.Number(
-            default.max_tokens, precision=0, minimum=1, maximum=400, label="Longest reply, tokens",
+            default.max_tokens,
+            precision=0,
+            minimum=1,
+            maximum=400,
+            label="Longest reply, tokens",
             elem_id=f"{name}-max-tokens",
         )
     with gr.Row():

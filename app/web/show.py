@@ -26,9 +26,7 @@ def how_it_came(message: StoredMessage) -> str:
     if reply.sampling.method != "greedy" and reply.index:
         chosen += f" · reply {reply.index + 1}"
     nats = "" if math.isnan(reply.log_probability) else f" · log p {reply.log_probability:.1f} nats"
-    return (
-        f"{message.model_name} · {chosen} · {len(reply.tokens)} tokens{nats} · {_ENDS[reply.ended]}"
-    )
+    return f"{message.model_name} · {chosen} · {len(reply.tokens)} tokens{nats} · {_ENDS[reply.ended]}"
 
 
 def bubble(message: StoredMessage) -> dict[str, Any]:

@@ -13,9 +13,7 @@ from torch import Tensor
 __all__ = ["dropout", "keep_mask"]
 
 
-def dropout(
-    values: Tensor, rate: float, generator: torch.Generator | None, training: bool
-) -> Tensor:
+def dropout(values: Tensor, rate: float, generator: torch.Generator | None, training: bool) -> Tensor:
     """Returns `values` with about `rate` of them set to 0 and the others scaled up, in training.
 
     Args:

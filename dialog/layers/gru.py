@@ -90,9 +90,7 @@ class GRULayer(nn.Module):
         )
         return outputs
 
-    def _cudnn(
-        self, inputs: Tensor, packing: Packing, initial: Tensor, constant: Tensor | None
-    ) -> Tensor:
+    def _cudnn(self, inputs: Tensor, packing: Packing, initial: Tensor, constant: Tensor | None) -> Tensor:
         if constant is not None:
             inputs = torch.cat([inputs, constant.to(inputs.dtype)[packing.rows]], dim=1)
         rows = packing.batch_sizes[0]  # rows of length 0 stand last and have no output
@@ -121,9 +119,7 @@ class GRULayer(nn.Module):
         return new
 
 
-def run_fused(
-    layer: GRULayer, inputs: Tensor, packing: Packing, initial: Tensor
-) -> tuple[Tensor, Tensor]:
+def run_fused(layer: GRULayer, inputs: Tensor, packing: Packing, initial: Tensor) -> tuple[Tensor, Tensor]:
     """Runs a layer by torch's own GRU (cuDNN on CUDA), inputs with the constant appended.
 
     Its reverse direction exists only beside a forward one, so rows are turned round instead.
@@ -213,7 +209,9 @@ class GRU(nn.Module):
                 outputs = dropout(outputs, self.dropout_rate, generator, self.training)
             start = None if initial is None else initial[:, index]
             given = constant if index == 0 else None
-            outputs = torch.cat([layer(outputs, packing, start, given) for layer in self._level(index)], dim=1)
+            outputs = torch.cat(
+                [layer(outputs, packing, start, given) for layer in self._level(index)], dim=1
+            )
         return outputs
 
     def step(

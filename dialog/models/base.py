@@ -76,7 +76,9 @@ def _concat(tensors: Sequence[Tensor]) -> Tensor:
     shape = [max(sizes) for sizes in zip(*(t.shape[1:] for t in tensors), strict=True)]
     padded = []
     for tensor in tensors:
-        missing = [size for have, want in zip(tensor.shape[1:], shape, strict=True) for size in (want - have, 0)]
+        missing = [
+            size for have, want in zip(tensor.shape[1:], shape, strict=True) for size in (want - have, 0)
+        ]
         padded.append(functional.pad(tensor, missing[::-1]))
     return torch.cat(padded)
 
@@ -119,9 +121,7 @@ class ReplyModel(nn.Module, ABC):
     """Whether the model has a latent variable z."""
 
     @abstractmethod
-    def loss(
-        self, batch: Batch, generator: torch.Generator, state: ContextState | None = None
-    ) -> LossParts:
+    def loss(self, batch: Batch, generator: torch.Generator, state: ContextState | None = None) -> LossParts:
         """Scores every target of a batch in one pass.
 
         Args:

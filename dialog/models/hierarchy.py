@@ -87,8 +87,11 @@ class HierarchicalContext(nn.Module):
         joined = HierarchicalState.concat(
             [
                 HierarchicalState(context, state.memory, state.memory_mask),
-                HierarchicalState(context, latest[:, None].expand(-1, self.attention_turns, -1, -1),
-                                  real[:, None].expand(-1, self.attention_turns, -1)),
+                HierarchicalState(
+                    context,
+                    latest[:, None].expand(-1, self.attention_turns, -1, -1),
+                    real[:, None].expand(-1, self.attention_turns, -1),
+                ),
             ]
         )
         count = len(context)
@@ -142,9 +145,7 @@ class HierarchicalContext(nn.Module):
         after = torch.cat([before.context[:, None].to(states.dtype), packing.pad(states)], dim=1)
         return after[batch.target_conversations.to(batch.device), batch.target_turns.to(batch.device)]
 
-    def _memory(
-        self, batch: Batch, encoded: Encoded, place: Tensor, before: HierarchicalState
-    ) -> Memory:
+    def _memory(self, batch: Batch, encoded: Encoded, place: Tensor, before: HierarchicalState) -> Memory:
         kept = before.memory.flatten(0, 2)  # utterances before the windows stand behind the windows' own
         own = len(encoded.outputs)
         mask = before.memory_mask

@@ -72,9 +72,7 @@ class HRED(ReplyModel):
             dropout_rate=config.dropout,
         )
 
-    def loss(
-        self, batch: Batch, generator: torch.Generator, state: ContextState | None = None
-    ) -> LossParts:
+    def loss(self, batch: Batch, generator: torch.Generator, state: ContextState | None = None) -> LossParts:
         """See `ReplyModel.loss`."""
         assert state is None or isinstance(state, HierarchicalState)
         reading = self.hierarchy.read(self.table, batch, generator, state)

@@ -107,9 +107,7 @@ class UtteranceEncoder(nn.Module):
         """Encodes rows of tokens; a row of length 0 gets a vector of zeros."""
         read = utterances.cut(self.max_tokens)
         packing = Packing.of(read.lengths, read.tokens.device)
-        outputs = self.rnn(
-            table.embed(packing.pack(read.tokens), generator), packing, generator=generator
-        )
+        outputs = self.rnn(table.embed(packing.pack(read.tokens), generator), packing, generator=generator)
         positions = packing.table()
         lengths = packing.lengths.to(positions.device)
         if positions.shape[1] == 0:
@@ -255,9 +253,7 @@ class ReplyDecoder(nn.Module):
             Features (token, size), to be compared with the token table.
         """
         first = self.first_hidden(condition) if hidden is None else hidden
-        outputs = self.rnn(
-            embedded, packing, first, condition if self.at_every_step else None, generator
-        )
+        outputs = self.rnn(embedded, packing, first, condition if self.at_every_step else None, generator)
         summary = self._attend_groups(outputs, packing, memory)
         features = self._features(summary, outputs)
         return dropout(features, self.dropout_rate, generator, self.training)

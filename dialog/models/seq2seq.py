@@ -82,9 +82,7 @@ class Seq2Seq(ReplyModel):
             dropout_rate=config.dropout,
         )
 
-    def loss(
-        self, batch: Batch, generator: torch.Generator, state: ContextState | None = None
-    ) -> LossParts:
+    def loss(self, batch: Batch, generator: torch.Generator, state: ContextState | None = None) -> LossParts:
         """See `ReplyModel.loss`."""
         recent = state or self.start(batch.num_conversations)
         assert isinstance(recent, RecentUtterances)

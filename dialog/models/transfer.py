@@ -28,8 +28,10 @@ def take_over(model: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
     with torch.no_grad():
         for name in shared:
             target, source = own[name], weights[name]
-            if source.dim() != target.dim() or source.shape[0] != target.shape[0] or (
-                source.dim() == 2 and source.shape[1] > target.shape[1]
+            if (
+                source.dim() != target.dim()
+                or source.shape[0] != target.shape[0]
+                or (source.dim() == 2 and source.shape[1] > target.shape[1])
             ):
                 raise ConfigError(
                     f"the weight {name} has the shape {tuple(source.shape)} there and {tuple(target.shape)} "

@@ -93,9 +93,7 @@ class VHRED(ReplyModel):
                 nn.Linear(config.context_size + config.latent_size, config.embedding_size), nn.Tanh()
             )
 
-    def loss(
-        self, batch: Batch, generator: torch.Generator, state: ContextState | None = None
-    ) -> LossParts:
+    def loss(self, batch: Batch, generator: torch.Generator, state: ContextState | None = None) -> LossParts:
         """See `ReplyModel.loss`."""
         reading, prior, posterior = self._infer(batch, generator, state)
         latents = _draw(posterior, generator)
@@ -128,7 +126,9 @@ class VHRED(ReplyModel):
         assert isinstance(state, HierarchicalState)
         if latents is None:
             prior = self.prior(state.context).base_dist
-            latents = prior.loc + prior.scale * generators_noise(generators, self.config.latent_size, prior.loc)
+            latents = prior.loc + prior.scale * generators_noise(
+                generators, self.config.latent_size, prior.loc
+            )
         condition = torch.cat([state.context, latents.to(state.context)], dim=1)
         return self.decoder.begin(condition, self.hierarchy.memory_of(state), latents)
 

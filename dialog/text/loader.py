@@ -97,7 +97,9 @@ class BatchLoader:
         self.spans = list(self._cut(window_turns, lead_turns))
         """All windows that have a target."""
         if not self.spans:
-            raise CorpusError("there is no reply to train or score on here; give logs with more conversations")
+            raise CorpusError(
+                "there is no reply to train or score on here; give logs with more conversations"
+            )
         counts = np.bincount([span.conversation for span in self.spans])
         self.num_windowed = int((counts > 1).sum())
         """Conversations that are cut into several windows."""

@@ -97,7 +97,12 @@ def test_a_reader_that_goes_away_is_no_error(body) -> None:
 def test_output_to_a_full_disk_is_a_sentence() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            with_command("print('few words')"), cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+            with_command("print('few words')"),
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
         )
     assert done.returncode == 1
     assert done.stderr.startswith("hred: No space left on device")

@@ -63,6 +63,8 @@ def test_a_chat_that_is_piped_answers_each_line_and_remembers(run_folder):
     alone = hred("chat", run_folder, "--max-tokens", 5, "--seed", 3, text="hello\n")
     assert alone.returncode == 0, alone.stderr
     assert len(alone.stdout.splitlines()) == 1
-    longer = hred("chat", run_folder, "--max-tokens", 5, "--seed", 3, text="hello\nagain\n/new\nhello\n/quit\nx\n")
+    longer = hred(
+        "chat", run_folder, "--max-tokens", 5, "--seed", 3, text="hello\nagain\n/new\nhello\n/quit\nx\n"
+    )
     assert longer.stdout.splitlines()[0] == alone.stdout.splitlines()[0]
     assert len(longer.stdout.splitlines()) == 3

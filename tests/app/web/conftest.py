@@ -43,7 +43,15 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "dialog", "serve", *map(str, self._folders), "--port", str(self._port)]
+        command = [
+            sys.executable,
+            "-m",
+            "dialog",
+            "serve",
+            *map(str, self._folders),
+            "--port",
+            str(self._port),
+        ]
         environment = {**os.environ, "HRED_DATA_FOLDER": str(self._data_folder), "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self._process.stdout is not None

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
+
 from tests.browser import LAUNCH_ARGS, chromium_path
 
 WAIT = 60_000  # milliseconds; these machines are slow at times
