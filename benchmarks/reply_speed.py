@@ -179,7 +179,8 @@ def _reply(name: str, replier: Replier, chat: Chat, repeats: int, limit: float) 
     share = limit / seconds.median
     print(
         f"  a reply of {_TOKENS} tokens: {1000 * seconds.median:.1f} ms (quartiles "
-        f"{1000 * seconds.lower:.1f} to {1000 * seconds.upper:.1f}), reading its weights {1000 * limit:.1f} ms: share {share:.2f}"
+        f"{1000 * seconds.lower:.1f} to {1000 * seconds.upper:.1f}), reading its weights "
+        f"{1000 * limit:.1f} ms: share {share:.2f}"
     )
     return {
         "name": f"{name}: reply",
