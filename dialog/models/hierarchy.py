@@ -148,12 +148,15 @@ class HierarchicalContext(nn.Module):
     def _memory(self, batch: Batch, encoded: Encoded, place: Tensor, before: HierarchicalState) -> Memory:
         kept = before.memory.flatten(0, 2)  # utterances before the windows stand behind the windows' own
         own = len(encoded.outputs)
+        # A row of nothing stands last: row -1 finds it, also where no turn of the windows is read.
+        nothing = encoded.positions.new_full((1, encoded.positions.shape[1]), -1)
+        positions = torch.cat([encoded.positions, nothing])
         mask = before.memory_mask
         places = torch.where(mask, own + torch.arange(mask.numel(), device=mask.device).view(mask.shape), -1)
         columns = []
         for back in range(self.attention_turns, 0, -1):
             rows = place[batch.source_rows(back)].to(batch.device)
-            inside = encoded.positions[rows].masked_fill((rows < 0)[:, None], -1)
+            inside = positions[rows]
             if mask.shape[2] == 0:
                 columns.append(inside)
                 continue
