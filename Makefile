@@ -17,6 +17,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A stamp is written after a *whole* install; one that was cut off leaves none, and is done again.
 STAMPS := .venv/stamps
 
+# pip killed in the middle of a package can leave its metadata, and calls the package installed ever after, though
+# its commands are missing. INSTALLER comes last; what has none is forgotten, so that pip installs it again.
+MEND = for each in .venv/lib/python3*/site-packages/*.dist-info; do \
+	    if [ -d "$$each" ] && [ ! -e "$$each/INSTALLER" ]; then \
+	        echo "$$each was cut off and is installed again"; rm -rf "$$each"; fi; done
+
 .PHONY: chat test browser clean
 
 chat: $(STAMPS)/app
@@ -45,7 +51,8 @@ $(STAMPS)/venv:
 	    echo "make: $$python has no venv module; install it and go on:" \
 	        "apt-get install python$$version-venv && make $(MAKECMDGOALS)" >&2; exit 1; \
 	fi; \
-	if $(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	if $(BIN)/python -c 'import sys, importlib.metadata as m; \
+	    sys.exit(sys.version_info < (3, 11) or not m.distribution("pip").read_text("INSTALLER"))' 2>/dev/null; then \
 	    echo "using the .venv that is there"; \
 	else \
 	    echo "making .venv with $$python"; "$$python" -m venv --clear .venv; \
@@ -54,14 +61,17 @@ $(STAMPS)/venv:
 
 # PyTorch comes first and by itself, so that its build is the one that was asked for; the rest finds it there.
 $(STAMPS)/torch: $(STAMPS)/venv constraints.txt
+	@$(MEND)
 	$(PIP) install $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "`grep '^torch==' constraints.txt`"
 	@touch $@
 
 $(STAMPS)/app: $(STAMPS)/torch pyproject.toml constraints.txt
+	@$(MEND)
 	$(PIP) install -c constraints.txt -e .
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/app
+	@$(MEND)
 	$(PIP) install -c constraints.txt -e ".[dev]"
 	@touch $@
 

@@ -108,6 +108,20 @@ def test_an_install_that_was_cut_off_is_done_again(checkout) -> None:
     assert checkout.calls == [f"pip install {TORCH}", APP, SERVE]
 
 
+def test_a_package_that_was_cut_off_is_forgotten_before_pip_sees_it(checkout) -> None:
+    """pip killed between a package's metadata and its commands would call it installed ever after."""
+    checkout.make("chat")
+    packages = checkout.folder / ".venv/lib/python3.11/site-packages"
+    for name in ("whole", "half"):
+        (packages / f"{name}-1.dist-info").mkdir(parents=True)
+        (packages / f"{name}-1.dist-info/METADATA").touch()
+    (packages / "whole-1.dist-info/INSTALLER").write_text("pip\n")
+    done = checkout.make("test")
+    assert done.returncode == 0
+    assert "half-1.dist-info was cut off" in done.stdout
+    assert [path.name for path in packages.iterdir()] == ["whole-1.dist-info"]
+
+
 @pytest.mark.parametrize(
     ("changed", "again"),
     [("pyproject.toml", [APP, SERVE]), ("constraints.txt", [f"pip install {TORCH}", APP, SERVE])],
