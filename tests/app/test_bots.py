@@ -1,0 +1,61 @@
+"""Bots: each is loaded once, when it is asked for, and one that cannot be loaded does not take the others along."""
+
+import threading
+
+import pytest
+import torch
+
+from app.bots import Bots
+from dialog.errors import RunFolderError
+from dialog.models.registry import build_model
+from dialog.run_folder import save_run
+from dialog.text.tokenizer import Tokenizer, train_tokenizer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    texts = [f"hello number {n}, how are you this {w} day?" for n in range(50) for w in ("fine", "grey")]
+    tokenizer = Tokenizer.from_bytes(train_tokenizer(texts, 320))
+    torch.manual_seed(1)
+    settings = {"vocab_size": tokenizer.num_tokens, "embedding_size": 8, "hidden_size": 8}
+    made = tmp_path_factory.mktemp("runs") / "hred"
+    save_run(made, build_model("hred", settings), tokenizer, {}, "# hred\n")
+    return made
+
+
+def test_a_bot_is_loaded_once_however_many_ask_at_once(folder):
+    bots = Bots({"hred": folder})
+    together, got = threading.Barrier(4), []
+
+    def ask():
+        together.wait()
+        got.append(bots.replier("hred"))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 4 and len({id(replier) for replier in got}) == 1
+
+
+def test_nothing_is_loaded_before_it_is_asked_for(tmp_path):
+    assert Bots({"later": tmp_path / "nowhere"}).names == ["later"]
+
+
+def test_a_damaged_run_gives_its_sentence_and_the_others_still_answer(folder, tmp_path):
+    bots = Bots({"broken": tmp_path, "hred": folder})
+    bots.load_all()
+    for _ in range(2):
+        with pytest.raises(RunFolderError, match=str(tmp_path)):
+            bots.replier("broken")
+    assert bots.replier("hred") is bots.replier("hred")
+
+
+def test_an_unknown_name_is_told_which_there_are(folder):
+    with pytest.raises(RunFolderError, match="choose one of hred"):
+        Bots({"hred": folder}).replier("gpt")
+
+
+def test_two_folders_of_one_name_are_two_bots(folder):
+    assert len(set(Bots.of([str(folder), str(folder)]).names)) == 2
