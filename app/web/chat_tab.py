@@ -38,7 +38,7 @@ class _Handlers:
             yield self._state(owner, said.session_id, box="")
             yield from self._stream(owner, said, model, sampling, seed)
         except DialogError as error:
-            gr.Warning(str(error))
+            gr.Warning(show.as_text(str(error)))
             yield _UNCHANGED
 
     def regenerate(
@@ -55,7 +55,7 @@ class _Handlers:
             sampling, seed = read_sampling(values), read_seed(values)
             yield from self._stream(owner, said, model, sampling, seed)
         except DialogError as error:
-            gr.Warning(str(error))
+            gr.Warning(show.as_text(str(error)))
             yield _UNCHANGED
 
     def _stream(
@@ -120,7 +120,7 @@ class _Handlers:
         try:
             result: tuple[Any, ...] = action(self._owner(request))
         except DialogError as error:
-            gr.Warning(str(error))
+            gr.Warning(show.as_text(str(error)))
             return _UNCHANGED
         return result
 
@@ -164,7 +164,7 @@ def build_chat_tab(page: gr.Blocks, chats: Chats) -> None:
                 height=430,
                 buttons=[],
                 render_markdown=False,
-                placeholder="Say hello. Films, music and sport are what these models know words for.",
+                placeholder="Say hello: nothing has been said yet.",
             )
             with gr.Row():
                 box = gr.Textbox(
@@ -191,15 +191,18 @@ def build_chat_tab(page: gr.Blocks, chats: Chats) -> None:
     outputs = [shown, box, session_id, sessions, version, client_id]
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     streaming: dict[str, Any] = {"concurrency_id": "replies", "concurrency_limit": 16, **private}
-    for event in (box.submit, send.click):
+    replies: list[Any] = [
         event(handlers.send, [box, session_id, model, *sampling, client_id], outputs, **streaming)
-    again.click(handlers.regenerate, [session_id, model, *sampling], outputs, **streaming)
+        for event in (box.submit, send.click)
+    ]
+    replies.append(again.click(handlers.regenerate, [session_id, model, *sampling], outputs, **streaming))
     stop.click(handlers.stop, [session_id], None, queue=False, **private)
-    new.click(handlers.new, None, outputs, **private)
-    sessions.input(handlers.open, [sessions], outputs, **private)
+    # A reply that runs on would write over the chat that is opened now; what there is of it is stored.
+    new.click(handlers.new, None, outputs, cancels=replies, **private)
+    sessions.input(handlers.open, [sessions], outputs, cancels=replies, **private)
     delete.click(lambda: gr.Row(visible=True), None, sure, **private)
     keep.click(lambda: gr.Row(visible=False), None, sure, **private)
-    gone.click(handlers.delete, [session_id], outputs, **private).then(
+    gone.click(handlers.delete, [session_id], outputs, cancels=replies, **private).then(
         lambda: gr.Row(visible=False), None, sure, **private
     )
     version.click(handlers.next_version, [session_id], outputs, **private)

@@ -25,6 +25,7 @@ COOKIE = "hred_owner"
 MAX_CHARACTERS = 20_000
 _PIECE_SECONDS = 0.1
 """Pieces of a streamed reply are shown at this pace, for each costs the server an update of the page."""
+_MAX_BEGUN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Chats:
         self.bots = bots
         self._store = store
         self._running: dict[tuple[str, str], threading.Event] = {}
+        self._begun: dict[tuple[str, str], str] = {}  # chats by owner and the id of their first message
+        self._begins = threading.Lock()
 
     def owner(self, token: str | None) -> str:
         """Returns the owner that a cookie names.
@@ -94,12 +97,19 @@ class Chats:
                 f"the message has {len(text):,} characters, but at most {MAX_CHARACTERS:,} can be sent; "
                 "shorten it"
             )
-        if not session_id:
-            session = self._store.create_session(owner, model_name=kind)
-        else:
-            session = self._store.session(owner, session_id)
         client_id = client_id or secrets.token_hex(16)
-        return self._store.add_user_message(owner, session.id, session.active_leaf_id, text, client_id)
+        session_id = session_id or self._begin(owner, client_id, kind)
+        leaf = self._store.session(owner, session_id).active_leaf_id
+        return self._store.add_user_message(owner, session_id, leaf, text, client_id)
+
+    def _begin(self, owner: str, client_id: str, kind: str) -> str:
+        """Makes a chat, or returns the one that the same first message has made: it may be sent twice."""
+        with self._begins:
+            if (owner, client_id) not in self._begun:
+                self._begun[owner, client_id] = self._store.create_session(owner, model_name=kind).id
+                if len(self._begun) > _MAX_BEGUN:
+                    del self._begun[next(iter(self._begun))]
+            return self._begun[owner, client_id]
 
     def answer(
         self, owner: str, session_id: str, parent: str, model: str, sampling: Sampling, seed: int
@@ -115,7 +125,7 @@ class Chats:
         stop = threading.Event()
         self._running[owner, session_id] = stop
         stream = replier.stream(conversation, sampling, seed, stop=stop.is_set)
-        text, shown, reply = "", 0.0, None
+        text, shown, reply, stored = "", 0.0, None, None
         try:
             for piece in stream:
                 if isinstance(piece, Reply):
@@ -126,13 +136,15 @@ class Chats:
                     shown = time.monotonic()
                     yield Partial(model, text)
         finally:
-            if reply is None:  # the reader has gone: end at the next token, and keep what there is
+            has_gone = reply is None
+            if has_gone:  # the reader went: end at the next token, and keep what there is
                 stop.set()
                 with contextlib.suppress(Exception):
                     reply = next((piece for piece in stream if isinstance(piece, Reply)), None)
             if self._running.get((owner, session_id)) is stop:
                 del self._running[owner, session_id]
-            stored = self._keep(owner, session_id, parent, model, reply)
+            with contextlib.suppress(DialogError) if has_gone else contextlib.nullcontext():
+                stored = self._keep(owner, session_id, parent, model, reply)
         if stored is not None:
             yield stored
 

@@ -63,7 +63,7 @@ class _Handlers:
             choice = gr.Radio(choices=_choices(replies), value=replies[-1].id if replies else None)
             yield *_UNCHANGED[:3], choice, gr.skip(), *columns
         except DialogError as error:
-            gr.Warning(str(error))
+            gr.Warning(show.as_text(str(error)))
             yield *_UNCHANGED, *(gr.skip() for _ in columns)
 
     def new(self) -> tuple[Any, ...]:

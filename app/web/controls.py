@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from dialog.decoding.replies import CHAT_SAMPLING, Sampling
+from dialog.errors import UsageError
 
 __all__ = ["build_sampling", "new_id", "read_sampling", "read_seed"]
 
@@ -57,10 +58,22 @@ def read_sampling(values: tuple[Any, ...]) -> Sampling:
         UsageError: a value is out of range.
     """
     method, temperature, top_p, top_k, max_tokens = values[:5]
+    if temperature is None or top_p is None:
+        raise UsageError(
+            "temperature and top-p need a number each; type one, or reload the page for the defaults"
+        )
     return Sampling(method, float(temperature), int(top_k or 0), float(top_p), min(int(max_tokens or 1), 400))
 
 
 def read_seed(values: tuple[Any, ...]) -> int:
-    """Returns the seed that the controls' values name, a new one if that is wished."""
+    """Returns the seed that the controls' values name, a new one if that is wished.
+
+    Raises:
+        UsageError: it is out of range.
+    """
     seed, fresh = values[5:7]
-    return secrets.randbelow(2**31) if fresh else int(seed or 0)
+    if fresh:
+        return secrets.randbelow(2**31)
+    if not 0 <= int(seed or 0) < 2**53:  # what the browser's numbers hold exactly
+        raise UsageError(f"the seed is {seed}, but must be from 0 to {2**53 - 1}; type another")
+    return int(seed or 0)

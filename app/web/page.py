@@ -32,7 +32,7 @@ def build_page(bots: Bots, store: Store) -> Any:
     chats = Chats(bots, store)
     with gr.Blocks(title="dialog", analytics_enabled=False) as page:
         gr.Markdown(
-            "# dialog\nThree small models that learned to talk from conversations. They know no facts and "
+            "# dialog\nSmall models that learned to talk from conversations. They know no facts and "
             "make things up; what you write stays on this machine."
         )
         with gr.Tab("Chat", elem_id="tab-chat"):

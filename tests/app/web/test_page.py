@@ -185,3 +185,20 @@ def test_compare_shows_all_models_and_goes_on_with_one(new_page):
     expect(page.locator("#compare-choice input")).to_have_count(6)
     page.get_by_text("The conversation so far").click()
     expect(page.locator("#compare-conversation .how")).to_contain_text("seq2seq")
+
+
+def test_a_chat_opened_while_a_reply_streams_is_not_written_over(new_page):
+    page = new_page()
+    page.locator("#model").get_by_label("seq2seq").check()
+    set_number(page, "chat-max-tokens", 400)
+    page.uncheck("#chat-fresh input")
+    page.fill("#message textarea", "tell me a long story")
+    page.press("#message textarea", "Enter")
+    expect(page.locator("#conversation .bot").first).to_be_visible()  # a piece has come
+    page.click("#new-chat")
+    expect(page.locator("#conversation")).not_to_contain_text("a long story")
+    page.locator("#model").get_by_label("vhred").check()
+    say(page, "another chat")
+    expect(page.locator("#conversation")).not_to_contain_text("a long story")
+    page.locator("#sessions").get_by_text("tell me a long story").click()
+    expect(page.locator("#conversation .how")).to_contain_text("stopped")  # what there was of it is kept
