@@ -49,9 +49,12 @@ class State:
 
     @classmethod
     def concat(cls, states: Sequence[Self]) -> Self:
-        """Returns one state with the rows of all `states`, their further dimensions padded by zeros."""
+        """Returns one state with the rows of all `states`, their further dimensions padded by zeros.
+
+        What one of them lacks, such as the attention of a reply that has not begun, the whole lacks.
+        """
         columns = ([getattr(s, f.name) for s in states] for f in dataclasses.fields(states[0]))  # type: ignore[arg-type]
-        return cls(*(None if column[0] is None else _concat(column) for column in columns))
+        return cls(*(None if any(v is None for v in column) else _concat(column) for column in columns))
 
     @property
     def num_rows(self) -> int:

@@ -1,0 +1,130 @@
+"""Nothing is there for nothing: every parameter gets a gradient, every setting changes something."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+
+from dialog.models.base import ReplyModel
+from dialog.models.registry import MODELS, build_model, model_class, model_name
+from dialog.text.batches import collate
+from tests.dialog.models.tiny import NAMES, costs, make_model, random_windows
+
+CHANGES: dict[str, Any] = {
+    "vocab_size": 31,
+    "embedding_size": 7,
+    "hidden_size": 10,
+    "context_size": 8,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "context_turns": 2,
+    "attention_turns": 2,
+    "max_utterance_tokens": 3,
+    "dropout": 0.5,
+    "latent_size": 4,
+    "latent_hidden_size": 6,
+    "variance_scale": 0.1,
+    "word_dropout": 0.5,
+    "bag_of_words": True,
+}
+"""A value for each field that is not the one of `tiny.SIZES`."""
+
+IN_TRAINING_ALONE = {"dropout", "word_dropout", "bag_of_words"}
+FIELDS = [(n, f.name) for n in NAMES for f in dataclasses.fields(model_class(n).config_class)]
+
+
+def terms(model: ReplyModel) -> dict[str, torch.Tensor]:
+    parts = model.loss(collate(random_windows([5, 3, 4], seed=1)), torch.Generator().manual_seed(3))
+    terms = {"nll": parts.nll, **parts.auxiliary}
+    return terms if parts.kl is None else terms | {"kl": parts.kl.sum(1)}
+
+
+def test_the_list_of_models_is_what_is_tested_here() -> None:
+    assert list(MODELS) == NAMES
+    for name in NAMES:
+        assert model_name(make_model(name)) == name
+
+
+@pytest.mark.parametrize(("name", "field"), FIELDS)
+def test_every_setting_changes_something(name, field) -> None:
+    assert field in CHANGES, f"{name} has the new setting {field}: say here what else it may be"
+    plain, other = make_model(name), make_model(name, **{field: CHANGES[field]})
+    shapes = [{k: p.shape for k, p in m.named_parameters()} for m in (plain, other)]
+    if field not in IN_TRAINING_ALONE and shapes[0] != shapes[1]:
+        return  # all sizes; that what they size is used is told by its gradient
+    missing, unexpected = other.load_state_dict(plain.state_dict(), strict=False)
+    assert not unexpected and (not missing or field == "bag_of_words")
+    differs = {}
+    for training in (True, False):
+        first, second = terms(plain.train(training)), terms(other.train(training))
+        differs[training] = first.keys() != second.keys() or any(
+            not torch.allclose(first[k], second[k]) for k in first
+        )
+    assert differs == {True: True, False: field not in IN_TRAINING_ALONE}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("turns", [1, 3])
+def test_every_parameter_gets_a_gradient(name, layers, turns) -> None:
+    more = {"context_turns" if name == "seq2seq" else "attention_turns": turns}
+    if name == "vhred":
+        more["bag_of_words"] = True
+    model = make_model(name, layers=layers, **more).train()
+    sum(term.sum() for term in terms(model).values()).backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), parameter_name
+        rows = parameter.grad.flatten(1) if parameter.dim() > 1 else parameter.grad[:, None]
+        if parameter_name == "table.weight":
+            assert (rows[3:] != 0).any(1).all()  # tied: every token's row is an output
+        else:
+            assert (rows != 0).any(1).all() and (rows != 0).any(0).all(), parameter_name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_gradient_of_a_whole_model_is_its_slope(name) -> None:
+    model = make_model(name, layers=2)
+    total = sum(term.sum() for term in terms(model).values())
+    parameters = list(model.parameters())
+    slopes = torch.autograd.grad(total, parameters)
+    directions = [
+        torch.randn(p.shape, generator=torch.Generator().manual_seed(i)) for i, p in enumerate(parameters)
+    ]
+    expected = sum(float((s * d).sum()) for s, d in zip(slopes, directions, strict=True))
+    values = []
+    with torch.no_grad():
+        for sign in (1, -2):  # one step forward, then two back
+            for parameter, direction in zip(parameters, directions, strict=True):
+                parameter += sign * 1e-6 * direction
+            values.append(float(sum(term.sum() for term in terms(model).values())))
+    assert (values[0] - values[1]) / 2e-6 == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_generator_gives_the_same_training_loss(name) -> None:
+    model = make_model(name, dropout=0.5).train()
+    first, second = terms(model), terms(model)
+    assert all(torch.equal(first[k], second[k]) for k in first)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_is_made_from_its_settings_alone_and_counts_its_parameters(name) -> None:
+    torch.manual_seed(4)
+    first = build_model(name, {"vocab_size": 20, "embedding_size": 4, "hidden_size": 4})
+    torch.manual_seed(4)
+    second = build_model(name, first.config.to_json())
+    assert first.config == second.config
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert first.num_parameters == sum(v.numel() for v in first.state_dict().values())
+    batch = collate(random_windows([3], vocab_size=20))
+    assert torch.equal(*(m.eval()(batch, torch.Generator().manual_seed(1)).nll for m in (first, second)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_uniform_part_is_the_mean_over_the_vocabulary(name) -> None:
+    model = make_model(name).train()
+    cost = costs(model, collate(random_windows([4, 2], seed=5)))
+    wanted = torch.stack([-logits.log_softmax(1).mean(1).sum() for logits in cost.logits])
+    torch.testing.assert_close(cost.parts.auxiliary["uniform"], wanted)
+    assert "uniform" not in costs(model.eval(), collate(random_windows([2]))).parts.auxiliary
