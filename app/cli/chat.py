@@ -1,5 +1,6 @@
 """`hred chat`: a conversation in the terminal."""
 
+import io
 import signal
 import sys
 import threading
@@ -42,6 +43,8 @@ def chat(
     sampling = Sampling(method, temperature, top_k, top_p, max_tokens)  # type: ignore[arg-type]  # is checked
     replier = Replier.from_run(load_run(run_path(run)))
     is_terminal = sys.stdin.isatty()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # a line that is not UTF-8 is read as far as it goes
     if is_terminal:
         print(f"Chatting with {run}. /new begins anew, /quit ends, Ctrl-C stops a reply.")
     turns: list[Turn] = []
@@ -73,7 +76,7 @@ def _answer(replier: "Replier", turns: "list[Turn]", sampling: "Sampling", seed:
             if isinstance(piece, Reply):
                 answer = piece.text
             else:
-                print(piece, end="", flush=True)
+                print(piece.replace("\n", " "), end="", flush=True)  # a reply is one line
     print(" [stopped]" if stop.is_set() else "", flush=True)
     return answer
 

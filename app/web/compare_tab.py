@@ -85,7 +85,7 @@ def build_compare_tab(chats: Chats) -> None:
     """Builds the tab inside the open Blocks."""
     handlers = _Handlers(chats)
     session_id = gr.Textbox(visible=False, elem_id="compare-session-id")
-    client_id = gr.Textbox(visible=False, elem_id="compare-client-id")
+    client_id = gr.Textbox(new_id, visible=False, elem_id="compare-client-id")  # made anew at each page load
     with gr.Row():
         columns = [
             gr.Chatbot(
