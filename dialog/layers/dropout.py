@@ -22,7 +22,7 @@ def dropout(values: Tensor, rate: float, generator: torch.Generator | None, trai
         generator: draws the mask; on the values' device.
         training: outside training the values are returned as they are.
     """
-    dropped = round(rate * 256)
+    dropped = min(round(rate * 256), 255)  # some byte is always kept, or no scale would keep the mean
     if not training or dropped == 0:
         return values
     kept = _random_bytes(values.shape, values.device, generator) >= dropped

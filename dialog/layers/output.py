@@ -36,19 +36,20 @@ def token_losses(
     Returns:
         `nll` and `uniform`, each (token,) in nats.
     """
-    return _TokenLosses.apply(features, embedding, targets, with_uniform)  # type: ignore[no-any-return, no-untyped-call]
+    keeps = torch.is_grad_enabled()  # inside the function gradients are always off
+    return _TokenLosses.apply(features, embedding, targets, with_uniform, keeps)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _TokenLosses(torch.autograd.Function):
     @staticmethod
     def forward(
-        run: Any, features: Tensor, embedding: Tensor, targets: Tensor, with_uniform: bool
+        run: Any, features: Tensor, embedding: Tensor, targets: Tensor, with_uniform: bool, keeps: bool
     ) -> tuple[Tensor, Tensor]:
         device = features.device.type
         autocast = torch.is_autocast_enabled(device)
         product_type = torch.get_autocast_dtype(device) if autocast else embedding.dtype
         features, weight = features.to(product_type), embedding.to(product_type)
-        wants_gradient = any(run.needs_input_grad)
+        wants_gradient = keeps and any(run.needs_input_grad)
         probabilities = features.new_empty((len(targets) if wants_gradient else 0, len(weight)))
         nll = embedding.new_empty(len(targets))
         uniform = embedding.new_zeros(len(targets))
@@ -89,7 +90,7 @@ class _TokenLosses(torch.autograd.Function):
                 of_weight.addmm_(logits.t(), features[block])
             else:
                 of_weight += logits.t() @ features[block]
-        return of_features.to(run.weight_type), of_weight, None, None
+        return of_features.to(run.weight_type), of_weight, None, None, None
 
 
 def _blocks(tokens: int, vocabulary: int) -> list[slice]:
