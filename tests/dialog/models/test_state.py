@@ -93,15 +93,15 @@ def test_observing_joined_conversations_is_observing_each(name, widest) -> None:
         )
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_state_does_not_grow(name) -> None:
+@pytest.mark.parametrize(("name", "turns"), [("seq2seq", 1000), ("hred", 1000), ("vhred", 50)])
+def test_a_state_does_not_grow(name, turns) -> None:
     model = make_model(name, **MORE[name])
     state, sizes = model.start(1), {}
     with torch.no_grad():
-        for turn in range(1, 1001):
+        for turn in range(1, turns + 1):
             state = model.observe(state, utterances_of([[4 + turn % 20] * 9]))
             sizes[turn] = state.num_bytes
-    assert sizes[1000] == sizes[10] > 0
+    assert sizes[turns] == sizes[10] > 0
     for tensor in (getattr(state, field) for field in state.__dataclass_fields__):
         assert tensor.untyped_storage().nbytes() <= 4 * tensor.nbytes  # no view into something large
     longest = model.observe(state, utterances_of([[5] * 500]))
