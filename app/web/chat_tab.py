@@ -180,7 +180,7 @@ def build_chat_tab(page: gr.Blocks, chats: Chats) -> None:
                 stop = gr.Button("Stop", elem_id="stop", scale=1, min_width=80)
             with gr.Row():
                 again = gr.Button("Another reply", elem_id="regenerate", size="sm")
-                version = gr.Button("Only one version", elem_id="version", size="sm", interactive=False)
+                version = gr.Button("…", elem_id="version", size="sm", interactive=False)
         with gr.Column(scale=1, min_width=260):
             names = chats.bots.names
             model = gr.Radio(
