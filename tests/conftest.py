@@ -9,6 +9,8 @@ import os
 import shutil
 import tempfile
 
+from hypothesis import HealthCheck, settings
+
 test_data_folder = tempfile.mkdtemp(prefix="hred-tests-")
 atexit.register(shutil.rmtree, test_data_folder, ignore_errors=True)
 
@@ -18,3 +20,6 @@ os.environ.pop("HRED_DATABASE_URL", None)
 # Models in tests are tiny: a second thread wins nothing, and on a busy machine threads that wait for each other
 # make them many times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A busy machine is no fault of what is tested.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")

@@ -184,6 +184,24 @@ def test_a_context_over_the_limit_is_read_by_its_first_tokens_and_a_target_count
         assert ((by_loss.condition - cost.condition).abs() > 1e-9).any() == is_read
 
 
+@pytest.mark.parametrize(("name", "more"), [(name, CONTEXT[name][1]) for name in NAMES])
+def test_the_limit_holds_for_each_of_several_turns(name, more) -> None:
+    """A long turn leaves no room to a short one beside it, nor takes the room that it leaves."""
+    model = make_model(name, max_utterance_tokens=5, **more)
+    random = np.random.default_rng(19)
+    turns = [random.integers(4, 30, size).astype(np.int32) for size in (2, 11, 1, 6)]
+    targets = np.array([False, False, False, True])
+    cost = costs(model, collate([Window(turns, targets)]))
+    close(cost.parts.nll, scored(model, [Window(turns, targets)], cost.latents))
+    for turn, place, is_read in ((0, 1, True), (1, 4, True), (1, 5, False), (1, 10, False), (2, 0, True)):
+        others = [words.copy() for words in turns]
+        others[turn][place] = 4 + (others[turn][place] + 1) % 26
+        by_loss = costs(model, collate([Window(others, targets)]))
+        assert bool(((by_loss.condition - cost.condition).abs() > 1e-9).any()) == is_read
+        nll = scored(model, [Window(others, targets)], cost.latents)
+        assert bool((nll - cost.parts.nll).abs() > 1e-9) == is_read
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_attention_sums_to_one_over_real_places_and_is_zero_elsewhere(name) -> None:
     more = {"context_turns": 3} if name == "seq2seq" else {"attention_turns": 3}

@@ -128,3 +128,20 @@ def test_the_uniform_part_is_the_mean_over_the_vocabulary(name) -> None:
     wanted = torch.stack([-logits.log_softmax(1).mean(1).sum() for logits in cost.logits])
     torch.testing.assert_close(cost.parts.auxiliary["uniform"], wanted)
     assert "uniform" not in costs(model.eval(), collate(random_windows([2]))).parts.auxiliary
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_half_precision_trains_near_full(name) -> None:
+    more = {"context_turns" if name == "seq2seq" else "attention_turns": 3}
+    model = make_model(name, torch.float32, layers=2, **more).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        near = terms(model)
+    exact = terms(model)
+    for key, value in exact.items():
+        assert near[key].dtype == torch.float32
+        torch.testing.assert_close(near[key], value, atol=0.3, rtol=0.03)
+    gradients = [
+        torch.autograd.grad(sum(t.sum() for t in some.values()), model.parameters()) for some in (near, exact)
+    ]
+    for one, other in zip(*gradients, strict=True):
+        assert one.isfinite().all() and (one - other).norm() < 0.2 * other.norm() + 0.05
