@@ -13,6 +13,9 @@ from dialog.errors import ConfigError
 
 __all__ = ["Settings", "parse_assignments", "setting"]
 
+_TOO_LARGE = 2**31
+"""No whole number of any setting can be as large; torch fails on such sizes with an error of its own."""
+
 
 def setting(
     default: Any, help: str, minimum: float = -math.inf, below: float = math.inf, multiple_of: int = 1
@@ -112,15 +115,22 @@ def _check(owner: str, field: "dataclasses.Field[Any]", value: Any) -> None:
     if not matches or (isinstance(value, bool) and kind is not bool):
         raise ConfigError(f"{owner}.{field.name} is {value!r}, but must be {_kind_name(kind)}")
     minimum, below = field.metadata["minimum"], field.metadata["below"]
+    if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+        below = min(below, _TOO_LARGE)
     choices = field.metadata.get("choices")
     if choices and value not in choices:
         raise ConfigError(f"{owner}.{field.name} is {value!r}, but must be one of {', '.join(choices)}")
     if kind in (int, float) and not (minimum <= value < below):
-        allowed = f"{minimum:g} or more" if below == math.inf else f"from {minimum:g} to below {below:g}"
+        least = _number(minimum)
+        allowed = f"{least} or more" if below == math.inf else f"from {least} to below {_number(below)}"
         raise ConfigError(f"{owner}.{field.name} is {value!r}, but must be {allowed}")
     if kind is int and value % field.metadata["multiple_of"]:
         allowed = f"a multiple of {field.metadata['multiple_of']}"
         raise ConfigError(f"{owner}.{field.name} is {value!r}, but must be {allowed}")
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 1 and value == int(value) else f"{value:g}"
 
 
 def _kind_name(kind: type) -> str:

@@ -28,11 +28,15 @@ class HREDConfig(Settings):
     """Sizes of an HRED; each field says its unit."""
 
     vocab_size: int = setting(8000, "tokens that the tokenizer knows; taken from the corpus", minimum=5)
-    embedding_size: int = setting(256, "numbers for a token", minimum=1)
+    embedding_size: int = setting(256, "numbers for a token", minimum=1, below=16_385)
     hidden_size: int = setting(
-        256, "numbers of the decoder's state and of an encoded token; even", minimum=2, multiple_of=2
+        256,
+        "numbers of the decoder's state and of an encoded token; even",
+        minimum=2,
+        below=16_385,
+        multiple_of=2,
     )
-    context_size: int = setting(256, "numbers of the context RNN's state", minimum=1)
+    context_size: int = setting(256, "numbers of the context RNN's state", minimum=1, below=16_385)
     encoder_layers: int = setting(1, "layers of the utterance encoder", minimum=1, below=9)
     decoder_layers: int = setting(1, "layers of the decoder", minimum=1, below=9)
     attention_turns: int = setting(1, "last turns whose tokens a reply attends over", minimum=1)

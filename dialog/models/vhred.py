@@ -34,18 +34,24 @@ class VHREDConfig(Settings):
     """Sizes of a VHRED; each field says its unit."""
 
     vocab_size: int = setting(8000, "tokens that the tokenizer knows; taken from the corpus", minimum=5)
-    embedding_size: int = setting(256, "numbers for a token", minimum=1)
+    embedding_size: int = setting(256, "numbers for a token", minimum=1, below=16_385)
     hidden_size: int = setting(
-        256, "numbers of the decoder's state and of an encoded token; even", minimum=2, multiple_of=2
+        256,
+        "numbers of the decoder's state and of an encoded token; even",
+        minimum=2,
+        below=16_385,
+        multiple_of=2,
     )
-    context_size: int = setting(256, "numbers of the context RNN's state", minimum=1)
+    context_size: int = setting(256, "numbers of the context RNN's state", minimum=1, below=16_385)
     encoder_layers: int = setting(1, "layers of the utterance encoder", minimum=1, below=9)
     decoder_layers: int = setting(1, "layers of the decoder", minimum=1, below=9)
     attention_turns: int = setting(1, "last turns whose tokens a reply attends over", minimum=1)
     max_utterance_tokens: int = setting(64, "tokens of an utterance that are read, the first ones", minimum=2)
     dropout: float = setting(0.1, "share of values dropped in training", minimum=0.0, below=1.0)
-    latent_size: int = setting(100, "dimensions of z", minimum=1)
-    latent_hidden_size: int = setting(200, "numbers of each tanh layer of prior and posterior", minimum=1)
+    latent_size: int = setting(100, "dimensions of z", minimum=1, below=16_385)
+    latent_hidden_size: int = setting(
+        200, "numbers of each tanh layer of prior and posterior", minimum=1, below=16_385
+    )
     variance_scale: float = setting(0.1, "what softplus is multiplied by to give a variance", minimum=1e-6)
     word_dropout: float = setting(
         0.25, "share of the decoder's input tokens made unknown in training", minimum=0.0, below=1.0

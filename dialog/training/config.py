@@ -12,7 +12,9 @@ __all__ = ["LatentTrainingConfig", "TrainingConfig", "training_config_class"]
 class TrainingConfig(Settings):
     """How any model is trained; each field says its unit."""
 
-    batch_tokens: int = setting(4096, "tokens of a batch at most, context and targets together", minimum=1)
+    batch_tokens: int = setting(
+        4096, "tokens of a batch at most, context and targets together", minimum=1, below=1_000_001
+    )
     window_turns: int = setting(32, "turns of a window; longer conversations are cut into several", minimum=2)
     lead_turns: int = setting(8, "turns before a further window that are read again, not scored", minimum=0)
     max_tokens: int = setting(64, "tokens of an utterance in training; the rest is cut", minimum=2)

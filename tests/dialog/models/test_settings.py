@@ -71,6 +71,23 @@ def test_what_is_allowed_is_allowed_to_its_edges() -> None:
         Garden(trees=-1)
 
 
+@pytest.mark.parametrize("value", [2**31, 10**30, -(10**30)])
+def test_no_whole_number_is_larger_than_torch_can_take(value) -> None:
+    allowed = "from 0 to below 2147483648"
+    with pytest.raises(ConfigError, match=rf"Garden.trees is {value}, but must be {allowed}"):
+        Garden(trees=value)
+    with pytest.raises(ConfigError, match="Kitchen.heat"):
+        Kitchen(heat=value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_size_that_no_machine_holds_is_a_sentence_before_memory_is_asked_for(name) -> None:
+    fields = model_class(name).config_class.__dataclass_fields__
+    for size in (f for f in fields if f.endswith("_size") and f != "vocab_size"):
+        with pytest.raises(ConfigError, match=rf"{size} is 1000000000, but must be from \d to below 16385"):
+            build_model(name, {size: 10**9})
+
+
 def test_an_unknown_key_is_named_with_its_value_and_what_there_is() -> None:
     found = message(oven=4)
     assert "'oven'" in found and "4" in found
