@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dialog.errors import UsageError
 from dialog.layers.attention import attend
 from dialog.layers.dropout import dropout, keep_mask
 from dialog.layers.gru import GRU
@@ -292,6 +293,12 @@ def _groups(packing: Packing, device: torch.device) -> Sequence[Tensor]:
 
 
 def generators_noise(generators: Sequence[torch.Generator], size: int, like: Tensor) -> Tensor:
-    """Returns standard normal draws (generator, size), each row from its own generator on the CPU."""
+    """Returns standard normal draws (generator, size), each row from its own generator on the CPU.
+
+    Raises:
+        UsageError: there is not one generator for each row of `like`; fewer would share a draw unseen.
+    """
+    if len(generators) != len(like):
+        raise UsageError(f"{len(generators)} generators for {len(like)} replies; give one for each reply")
     rows: list[Any] = [torch.randn(size, generator=generator) for generator in generators]
     return torch.stack(rows).to(device=like.device, dtype=like.dtype)

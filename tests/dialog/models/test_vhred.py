@@ -70,6 +70,8 @@ def test_each_reply_draws_its_latent_by_its_own_generator() -> None:
     repeated = model.plan(state.select([0] * 5), generators(5)).latents
     assert len({tuple(z.tolist()) for z in repeated}) == 5
     torch.testing.assert_close(repeated[:3], model.plan(state.select([0] * 3), generators(3)).latents)
+    with pytest.raises(UsageError, match="1 generators for 3 replies"):
+        model.plan(state, generators(1))  # or all three would silently share one draw
     single = make_model("vhred", torch.float32)
     narrow = type(single.start(1)).concat([states_before(single, w)[-1] for w in windows])
     torch.testing.assert_close(
