@@ -1,6 +1,7 @@
 """The tab to chat in: one model at a time, streamed, stopped, told again, kept."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -9,6 +10,7 @@ from app.store import StoredMessage
 from app.web import show
 from app.web.chats import COOKIE, Chats, Partial
 from app.web.controls import build_sampling, new_id, read_sampling, read_seed
+from app.web.showing import Pages, Showing
 from dialog.errors import DialogError
 
 __all__ = ["build_chat_tab"]
@@ -22,6 +24,7 @@ class _Handlers:
 
     def __init__(self, chats: Chats) -> None:
         self._chats = chats
+        self._pages = Pages()
 
     def send(
         self, text: str, session_id: str, model: str, request: gr.Request, *rest: Any
@@ -34,9 +37,16 @@ class _Handlers:
         try:
             owner = self._owner(request)
             sampling, seed = read_sampling(tuple(values)), read_seed(tuple(values))
-            said = self._chats.say(owner, session_id or "", text.strip(), client_id, model)
-            yield self._state(owner, said.session_id, box="")
-            yield from self._stream(owner, said, model, sampling, seed)
+            if self._pages.is_answering(_page(request), client_id):
+                yield _UNCHANGED  # Enter was pressed twice
+                return
+            showing = self._pages.enter(_page(request), client_id)
+            try:
+                said = self._chats.say(owner, session_id or "", text.strip(), client_id, model)
+                yield self._state(owner, said.session_id, box="")
+                yield from self._stream(showing, owner, said, model, sampling, seed)
+            finally:
+                self._pages.end(_page(request), showing)
         except DialogError as error:
             gr.Warning(show.as_text(str(error)))
             yield _UNCHANGED
@@ -53,23 +63,31 @@ class _Handlers:
                 yield _UNCHANGED
                 return
             sampling, seed = read_sampling(values), read_seed(values)
-            yield from self._stream(owner, said, model, sampling, seed)
+            showing = self._pages.enter(_page(request), "")
+            try:
+                yield from self._stream(showing, owner, said, model, sampling, seed)
+            finally:
+                self._pages.end(_page(request), showing)
         except DialogError as error:
             gr.Warning(show.as_text(str(error)))
             yield _UNCHANGED
 
     def _stream(
-        self, owner: str, said: StoredMessage, model: str, sampling: Any, seed: int
+        self, showing: Showing, owner: str, said: StoredMessage, model: str, sampling: Any, seed: int
     ) -> Iterator[tuple[Any, ...]]:
         path = list(self._chats.path(owner, said.session_id))
         while path and path[-1].id != said.id:
             path.pop()
         before = show.conversation(path)
-        for piece in self._chats.answer(owner, said.session_id, said.id, model, sampling, seed):
-            if isinstance(piece, Partial):
-                entry = {"role": "assistant", "content": show.as_text(piece.text)}
-                yield [*before, entry], *_UNCHANGED[1:]
-        yield self._state(owner, said.session_id)
+        with closing(self._chats.answer(owner, said.session_id, said.id, model, sampling, seed)) as pieces:
+            for piece in pieces:
+                if showing.is_left.is_set():
+                    return  # the page shows another chat by now; what there is of the reply is kept
+                if isinstance(piece, Partial):
+                    entry = {"role": "assistant", "content": show.as_text(piece.text)}
+                    yield [*before, entry], *_UNCHANGED[1:]
+        if not showing.is_left.is_set():
+            yield self._state(owner, said.session_id)
 
     def stop(self, session_id: str, request: gr.Request) -> None:
         """Ends the running reply at its next token."""
@@ -78,6 +96,7 @@ class _Handlers:
 
     def open(self, session_id: str, request: gr.Request) -> tuple[Any, ...]:
         """Shows a chat."""
+        self._pages.leave(_page(request))
         return self._guarded(request, lambda owner: self._state(owner, session_id or ""))
 
     def load(self, request: gr.Request) -> tuple[Any, ...]:
@@ -91,10 +110,12 @@ class _Handlers:
 
     def new(self, request: gr.Request) -> tuple[Any, ...]:
         """Shows an empty chat; it is stored with its first message."""
+        self._pages.leave(_page(request))
         return self._guarded(request, lambda owner: self._state(owner, ""))
 
     def delete(self, session_id: str, request: gr.Request) -> tuple[Any, ...]:
         """Deletes a chat and shows an empty one."""
+        self._pages.leave(_page(request))
 
         def gone(owner: str) -> tuple[Any, ...]:
             if session_id:
@@ -137,6 +158,10 @@ class _Handlers:
             gr.Button(label, interactive=count > 1),
             new_id(),
         )
+
+
+def _page(request: gr.Request) -> str:
+    return request.session_hash or ""
 
 
 def build_chat_tab(page: gr.Blocks, chats: Chats) -> None:
@@ -191,18 +216,17 @@ def build_chat_tab(page: gr.Blocks, chats: Chats) -> None:
     outputs = [shown, box, session_id, sessions, version, client_id]
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     streaming: dict[str, Any] = {"concurrency_id": "replies", "concurrency_limit": 16, **private}
-    replies: list[Any] = [
-        event(handlers.send, [box, session_id, model, *sampling, client_id], outputs, **streaming)
-        for event in (box.submit, send.click)
-    ]
-    replies.append(again.click(handlers.regenerate, [session_id, model, *sampling], outputs, **streaming))
+    for event in (box.submit, send.click):
+        # Each press counts, also while an earlier reply still streams: it is ended first.
+        sent = [box, session_id, model, *sampling, client_id]
+        event(handlers.send, sent, outputs, trigger_mode="multiple", **streaming)
+    again.click(handlers.regenerate, [session_id, model, *sampling], outputs, **streaming)
     stop.click(handlers.stop, [session_id], None, queue=False, **private)
-    # A reply that runs on would write over the chat that is opened now; what there is of it is stored.
-    new.click(handlers.new, None, outputs, cancels=replies, **private)
-    sessions.input(handlers.open, [sessions], outputs, cancels=replies, **private)
+    new.click(handlers.new, None, outputs, **private)
+    sessions.input(handlers.open, [sessions], outputs, **private)
     delete.click(lambda: gr.Row(visible=True), None, sure, **private)
     keep.click(lambda: gr.Row(visible=False), None, sure, **private)
-    gone.click(handlers.delete, [session_id], outputs, cancels=replies, **private).then(
+    gone.click(handlers.delete, [session_id], outputs, **private).then(
         lambda: gr.Row(visible=False), None, sure, **private
     )
     version.click(handlers.next_version, [session_id], outputs, **private)

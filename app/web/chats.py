@@ -9,7 +9,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.bots import Bots
@@ -113,7 +113,7 @@ class Chats:
 
     def answer(
         self, owner: str, session_id: str, parent: str, model: str, sampling: Sampling, seed: int
-    ) -> Iterator[Partial | StoredMessage]:
+    ) -> Generator[Partial | StoredMessage, None, None]:
         """Streams a reply to the message `parent`, then stores it; stored, too, if its reader goes away.
 
         Yields:

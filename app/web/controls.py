@@ -62,7 +62,9 @@ def read_sampling(values: tuple[Any, ...]) -> Sampling:
         raise UsageError(
             "temperature and top-p need a number each; type one, or reload the page for the defaults"
         )
-    return Sampling(method, float(temperature), int(top_k or 0), float(top_p), min(int(max_tokens or 1), 400))
+    return Sampling(
+        method, float(temperature), int(top_k or 0), float(top_p), max_tokens=min(int(max_tokens or 1), 400)
+    )
 
 
 def read_seed(values: tuple[Any, ...]) -> int:

@@ -127,6 +127,23 @@ def test_a_reply_can_be_stopped_and_is_kept(new_page):
     assert page.locator("#conversation").inner_text() == shown
 
 
+def test_a_message_sent_while_a_reply_streams_ends_that_reply(new_page):
+    page = new_page()
+    page.locator("#model").get_by_label("seq2seq").check()
+    set_number(page, "chat-max-tokens", 400)
+    page.uncheck("#chat-fresh input")
+    page.fill("#message textarea", "tell me a long story")
+    page.press("#message textarea", "Enter")
+    page.press("#message textarea", "Enter")  # twice: it is one message
+    expect(page.locator("#conversation .bot").first).to_be_visible()
+    set_number(page, "chat-max-tokens", 5)
+    page.fill("#message textarea", "a short one, please")
+    page.press("#message textarea", "Enter")
+    expect(replies_of(page)).to_have_count(2)
+    expect(replies_of(page).first).to_contain_text("stopped")
+    expect(page.locator("#conversation .user")).to_have_count(2)
+
+
 def test_another_reply_stands_beside_the_first(new_page):
     page = new_page()
     say(page, "hello there")
