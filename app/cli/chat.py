@@ -40,7 +40,7 @@ def chat(
     from dialog.decoding.replies import Sampling
     from dialog.run_folder import load_run
 
-    sampling = Sampling(method, temperature, top_k, top_p, max_tokens)  # type: ignore[arg-type]  # is checked
+    sampling = Sampling(method, temperature, top_k, top_p, max_tokens=max_tokens)  # type: ignore[arg-type]  # is checked
     replier = Replier.from_run(load_run(run_path(run)))
     is_terminal = sys.stdin.isatty()
     if isinstance(sys.stdin, io.TextIOWrapper):

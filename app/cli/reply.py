@@ -34,7 +34,7 @@ def reply(
     from dialog.decoding.replies import Sampling
     from dialog.run_folder import load_run
 
-    sampling = Sampling(method, temperature, top_k, top_p, max_tokens)  # type: ignore[arg-type]  # is checked
+    sampling = Sampling(method, temperature, top_k, top_p, max_tokens=max_tokens)  # type: ignore[arg-type]  # is checked
     turns = tuple(Turn("AB"[place % 2], text) for place, text in enumerate(context))
     replier = Replier.from_run(load_run(run_path(run)))
     for answer in replier.reply(Conversation("", turns), sampling, num_replies, seed):
