@@ -49,7 +49,7 @@ def test_reply_three_of_three_is_reply_three_of_five(run_folder):
     ("options", "sentence"),
     [
         (["--context", "hi", "--top-p", 2], "top_p is 2.0"),
-        (["--context", "hi", "--method", "beam"], "must be 'greedy', 'sample' or 'beam'"),
+        (["--context", "hi", "--method", "best"], "must be 'greedy', 'sample' or 'beam'"),
         (["--context", "  "], "no text to answer"),
     ],
 )

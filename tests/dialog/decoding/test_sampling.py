@@ -122,7 +122,7 @@ def test_replies_have_generators_of_their_own() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"method": "beam"},
+        {"method": "best"},
         {"temperature": 0.0},
         {"temperature": math.nan},
         {"top_k": -1},
