@@ -5,7 +5,8 @@
 CORPUS is a folder that `hred prepare` wrote; without one, conversations of everyday lengths are made up.
 Updates are those of real training: the loader's batches, dropout, loss, backward, clipping, AdamW. Operations
 are counted on real tokens only (`flops.py`). A 2,048 x 2,048 float32 product is timed before and after each
-update; an update's share is its operations a second over the mean of these two.
+update; an update's share is its operations a second over the mean of these two. What the latent variable
+costs is measured apart: HRED and VHRED train on the same batches in turn, and each pair gives one ratio.
 """
 
 import argparse
@@ -62,6 +63,8 @@ def main() -> None:
     )
     limits: list[float] = []
     results = [_measure(name, loader, arguments, limits) for name in arguments.models]
+    if {"hred", "vhred"} <= set(arguments.models):
+        results.append(_compare(loader, arguments))
     limit = Spread.of(limits)
     print(f"limit: {_LIMIT_SIZE}x{_LIMIT_SIZE} float32 product, {limit.text(1)} GFLOP/s")
     print_result("train_speed", {"value": limit.median, "unit": "GFLOP/s", **limit.to_json()}, results)
@@ -85,16 +88,7 @@ def _batches(loader: BatchLoader, conversations: int) -> Iterator[Batch]:
 def _measure(
     name: str, loader: BatchLoader, arguments: argparse.Namespace, limits: list[float]
 ) -> dict[str, Any]:
-    settings = {
-        "vocab_size": arguments.vocabulary,
-        "embedding_size": arguments.hidden,
-        "hidden_size": arguments.hidden,
-    }
-    if name != "seq2seq":
-        settings["context_size"] = arguments.hidden
-    if name == "vhred" and arguments.bag_of_words:
-        settings["bag_of_words"] = True
-    model = build_model(name, settings).train()
+    model = _model(name, arguments)
     update = _Update(model)
     batches = _batches(loader, arguments.conversations)
     for _ in range(_WARM_UP):
@@ -124,6 +118,41 @@ def _measure(
         "share_spread": shares.to_json(),
         "updates": arguments.updates,
         "target_tokens_per_second": tokens / seconds,
+    }
+
+
+def _model(name: str, arguments: argparse.Namespace) -> ReplyModel:
+    settings = {
+        "vocab_size": arguments.vocabulary,
+        "embedding_size": arguments.hidden,
+        "hidden_size": arguments.hidden,
+    }
+    if name != "seq2seq":
+        settings["context_size"] = arguments.hidden
+    if name == "vhred" and arguments.bag_of_words:
+        settings["bag_of_words"] = True
+    return build_model(name, settings).train()
+
+
+def _compare(loader: BatchLoader, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Returns VHRED's target tokens a second over HRED's, the median over pairs on the same batch."""
+    updates = {name: _Update(_model(name, arguments)) for name in ("hred", "vhred")}
+    batches = _batches(loader, arguments.conversations)
+    ratios = []
+    for pair in range(_WARM_UP + arguments.updates):
+        batch = next(batches)
+        order = ("hred", "vhred") if pair % 2 else ("vhred", "hred")
+        taken = {name: updates[name].run(batch) for name in order}
+        ratios.append(taken["hred"] / taken["vhred"])
+    ratio = Spread.of(ratios[_WARM_UP:])
+    print(f"VHRED's target tokens/s over HRED's on the same batches: {ratio.text()}")
+    return {
+        "name": "vhred over hred",
+        "value": ratio.median,
+        "unit": "ratio of target tokens/s",
+        "limit": 1.0,
+        "share_of_limit": ratio.median,
+        "share_spread": ratio.to_json(),
     }
 
 
