@@ -77,9 +77,16 @@ class Replier:
         conversations: Sequence[Conversation],
         sampling: Sampling,
         num_replies: int = 1,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
     ) -> list[list[Reply]]:
-        """Returns for each conversation its replies, all decoded in one batch."""
+        """Returns for each conversation its replies, all decoded in one batch.
+
+        Args:
+            conversations: whose last turns are answered.
+            sampling: how tokens are chosen.
+            num_replies: to each.
+            seed: of all, which then draw alike; or one for each conversation.
+        """
         if num_replies < 1:
             raise UsageError(f"{num_replies} replies were asked for, but it must be 1 or more")
         drafts, state = self._start(conversations, range(num_replies), seed)
@@ -120,13 +127,14 @@ class Replier:
 
     @torch.inference_mode()
     def _start(
-        self, conversations: Sequence[Conversation], indices: Sequence[int], seed: int
+        self, conversations: Sequence[Conversation], indices: Sequence[int], seed: int | Sequence[int]
     ) -> tuple[list[_Draft], DecoderState]:
         drafts, states = [], []
-        for conversation in conversations:
+        seeds = [seed] * len(conversations) if isinstance(seed, int) else seed
+        for conversation, own in zip(conversations, seeds, strict=True):
             context_hash, state = self._read(conversation)
             states += [state] * len(indices)
-            drafts += [_Draft(seed, i, context_hash, reply_generator(seed, i)) for i in indices]
+            drafts += [_Draft(own, i, context_hash, reply_generator(own, i)) for i in indices]
         context = states[0] if len(states) == 1 else type(states[0]).concat(states)
         return drafts, self._model.plan(context, [draft.generator for draft in drafts])
 
