@@ -125,6 +125,10 @@ class BatchLoader:
         """Returns batches as indices into `spans`, every window once, by length."""
         return self._fill(np.lexsort((self._sizes, self._longest)))
 
+    def num_tokens(self, indices: Sequence[int]) -> int:
+        """Returns the tokens of the windows `indices`, the end tokens counted."""
+        return int(self._sizes[list(indices)].sum())
+
     def batch(self, indices: Sequence[int]) -> Batch:
         """Returns the batch of the windows `indices`."""
         return collate([self.window(index) for index in indices], self._max_tokens)

@@ -29,6 +29,7 @@ from dialog.training.config import TrainingConfig
 from dialog.training.memory import keep_freed_memory
 from dialog.training.metrics import IntervalSums, MetricsLog
 from dialog.training.objective import objective
+from dialog.training.optimizer import make_optimizer
 from dialog.training.samples import sample_replies
 from dialog.training.schedules import kl_weight, learning_rate
 
@@ -104,13 +105,7 @@ class Trainer:
         half = "bf16" if on_gpu or config.bfloat16 else "no"
         self._accelerator = Accelerator(mixed_precision=half, cpu=not on_gpu)
         set_seed(job.seed)
-        matrices = [p for p in job.model.parameters() if p.dim() > 1]
-        vectors = [p for p in job.model.parameters() if p.dim() <= 1]
-        groups = [
-            {"params": matrices, "weight_decay": config.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
+        optimizer = make_optimizer(job.model, config)
         self._model, self._optimizer = self._accelerator.prepare(job.model, optimizer)
         self._generator = torch.Generator(device=self._accelerator.device).manual_seed(job.seed)
         self._progress = self._resume() if job.resume else Progress()
