@@ -7,6 +7,8 @@ import typer
 
 if TYPE_CHECKING:
     from dialog.corpus.tokenized import TokenizedCorpus
+    from dialog.models.base import ReplyModel
+    from dialog.training.estimate import Estimate
     from dialog.training.trainer import TrainingJob
 
 __all__ = ["train"]
@@ -36,13 +38,16 @@ def train(
     checkpoint_every: Annotated[
         int | None, typer.Option(min=1, help="Updates between checkpoints, beside those by time.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what an epoch takes on this machine, and stop there.")
+    ] = False,
 ) -> None:
     """Train a reply model on a prepared corpus.
 
     Ctrl-C writes a checkpoint and stops; --resume goes on from it. The weights that did best on the
     validation split are what `hred reply`, `hred chat` and `hred serve` load from the run folder.
     """
-    from app.cli.training_display import TrainingDisplay, stop_on_interrupt
+    from app.cli.training_display import TrainingDisplay, say_estimate, stop_on_interrupt
     from dialog.corpus.tokenized import TokenizedCorpus
     from dialog.errors import UsageError
     from dialog.training.checkpoints import has_checkpoint
@@ -62,9 +67,13 @@ def train(
         raise UsageError(
             f"{corpus} has another tokenizer than the run in {out}; give the corpus it began with"
         )
+    built = _model(plan, init_from)
+    say_estimate(_estimate(built, prepared, plan))
+    if dry_run:
+        return
     limits = {"max_updates": max_updates, "max_minutes": max_minutes}
     with stop_on_interrupt() as should_stop:
-        job = _job(out, prepared, plan, init_from, resume, limits, log_every, checkpoint_every, should_stop)
+        job = _job(out, prepared, plan, built, resume, limits, log_every, checkpoint_every, should_stop)
         with TrainingDisplay(job) as display:
             Trainer(job, display).run()
 
@@ -121,24 +130,12 @@ def _resumed(folder: Path, assignments: list[str]) -> dict[str, Any]:
     return plan
 
 
-def _job(
-    folder: Path,
-    prepared: "TokenizedCorpus",
-    plan: dict[str, Any],
-    init_from: Path | None,
-    resume: bool,
-    limits: dict[str, Any],
-    log_every: int,
-    checkpoint_every: int | None,
-    should_stop: Any,
-) -> "TrainingJob":
+def _model(plan: dict[str, Any], init_from: Path | None) -> "ReplyModel":
+    """Builds the model that the plan names, and notes in the plan where its weights start from."""
     import torch
 
-    from dialog.models.registry import build_model, model_class
+    from dialog.models.registry import build_model
     from dialog.run_folder import load_weights
-    from dialog.training.checkpoints import save_job_settings
-    from dialog.training.config import training_config_class
-    from dialog.training.trainer import TrainingJob
 
     torch.manual_seed(plan["seed"])
     model = build_model(plan["model"], plan["settings"])
@@ -146,6 +143,33 @@ def _job(
         weights, source = load_weights(init_from)
         model.initialise_from(weights)
         plan["initialised_from"] = {"run": init_from.name, "model": source["model"]}
+    return model
+
+
+def _estimate(model: "ReplyModel", prepared: "TokenizedCorpus", plan: dict[str, Any]) -> "Estimate":
+    from dialog.training.config import training_config_class
+    from dialog.training.estimate import estimate_training
+    from dialog.training.trainer import make_loader
+
+    config = training_config_class(model.is_latent).from_json(plan["training"])
+    return estimate_training(model, make_loader(prepared.split("train"), config, plan["seed"]), config)
+
+
+def _job(
+    folder: Path,
+    prepared: "TokenizedCorpus",
+    plan: dict[str, Any],
+    model: "ReplyModel",
+    resume: bool,
+    limits: dict[str, Any],
+    log_every: int,
+    checkpoint_every: int | None,
+    should_stop: Any,
+) -> "TrainingJob":
+    from dialog.training.checkpoints import save_job_settings
+    from dialog.training.config import training_config_class
+    from dialog.training.trainer import TrainingJob
+
     save_job_settings(folder, plan)
     train_split, valid_split = prepared.split("train"), prepared.split("valid")
     corpus = {
@@ -162,7 +186,7 @@ def _job(
         prepared.tokenizer,
         train_split,
         valid_split,
-        training_config_class(model_class(plan["model"]).is_latent).from_json(plan["training"]),
+        training_config_class(model.is_latent).from_json(plan["training"]),
         corpus,
         seed=plan["seed"],
         log_every=log_every,

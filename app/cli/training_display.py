@@ -14,9 +14,32 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 if TYPE_CHECKING:
     from dialog.text.loader import BatchLoader
     from dialog.training.checkpoints import Progress as Place
+    from dialog.training.estimate import Estimate
     from dialog.training.trainer import TrainingJob
 
-__all__ = ["TrainingDisplay", "stop_on_interrupt"]
+__all__ = ["TrainingDisplay", "say_estimate", "stop_on_interrupt"]
+
+
+def say_estimate(estimate: "Estimate") -> None:
+    """Prints what training will take, in one line."""
+    on_gpu = " on the GPU" if estimate.device == "cuda" else ""
+    how = "measured at its peak" if estimate.memory_is_measured else "estimated, activations left out"
+    print(
+        f"{estimate.model}: {estimate.num_parameters:,} parameters; an epoch is {estimate.target_tokens:,} target "
+        f"tokens in {estimate.updates:,} updates and takes about {_duration(estimate.seconds_per_epoch)} on this "
+        f"machine ({estimate.timed_updates} updates timed; validations come on top) and "
+        f"{estimate.memory_bytes / 2**30:.1f} GiB of memory{on_gpu} ({how})",
+        flush=True,
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Returns a time with two digits in the unit that people would say it in."""
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            value = seconds / size
+            return f"{value:.0f} {unit}" if value >= 10 else f"{value:.1f} {unit}"
+    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.1f} seconds"
 
 
 class TrainingDisplay:
@@ -54,11 +77,6 @@ class TrainingDisplay:
 
     def started(self, loader: "BatchLoader", progress: "Place") -> None:
         """See `dialog.training.trainer.Listener`."""
-        batches = len(loader.epoch(0))
-        self._say(
-            f"{type(self._job.model).__name__}: {self._job.model.num_parameters:,} parameters; an epoch is "
-            f"{loader.num_target_tokens:,} target tokens in {batches:,} updates"
-        )
         if loader.num_windowed or loader.num_cut:
             self._say(
                 f"{loader.num_windowed:,} conversations are longer than {self._job.config.window_turns} turns and "

@@ -33,7 +33,7 @@ from dialog.training.optimizer import make_optimizer
 from dialog.training.samples import sample_replies
 from dialog.training.schedules import kl_weight, learning_rate
 
-__all__ = ["Listener", "Trainer", "TrainingJob"]
+__all__ = ["Listener", "Trainer", "TrainingJob", "make_loader"]
 
 
 class Listener(Protocol):
@@ -86,6 +86,17 @@ class TrainingJob:
     should_stop: Callable[[], bool] = field(default=lambda: False)
 
 
+def make_loader(split: EncodedSplit, config: TrainingConfig, seed: int) -> BatchLoader:
+    """Returns the batches of a training.
+
+    Raises:
+        CorpusError: there is nothing to train on.
+    """
+    return BatchLoader(
+        split, config.batch_tokens, config.window_turns, config.lead_turns, config.max_tokens, seed=seed
+    )
+
+
 class Trainer:
     """Runs a `TrainingJob`.
 
@@ -109,14 +120,7 @@ class Trainer:
         self._model, self._optimizer = self._accelerator.prepare(job.model, optimizer)
         self._generator = torch.Generator(device=self._accelerator.device).manual_seed(job.seed)
         self._progress = self._resume() if job.resume else Progress()
-        self._loader = BatchLoader(
-            job.train,
-            config.batch_tokens,
-            config.window_turns,
-            config.lead_turns,
-            config.max_tokens,
-            seed=job.seed,
-        )
+        self._loader = make_loader(job.train, config, job.seed)
         self._log = MetricsLog(job.folder, self._progress.update if job.resume else None)
         self._last_validation = self._progress.update if job.resume else 0
         self._started = self._last_checkpoint = time.monotonic()
