@@ -5,38 +5,24 @@ generator of its own, the same number of times a token whatever stands beside it
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import torch
 
 from dialog.conversation import Conversation
+from dialog.decoding.batch import DecodingBatch, Draft
 from dialog.decoding.context_cache import ContextCache, prefix_hashes
-from dialog.decoding.replies import Ended, Reply, Sampling
-from dialog.decoding.sampling import choose, filtered_log_probabilities, reply_generator
+from dialog.decoding.replies import Reply, Sampling
+from dialog.decoding.sampling import History, reply_generator
 from dialog.errors import UsageError
 from dialog.models.base import ContextState, DecoderState, ReplyModel
 from dialog.run_folder import Run
-from dialog.text.batches import BOS, EOS, utterances_of
+from dialog.text.batches import EOS, utterances_of
 from dialog.text.normalise import normalise
 from dialog.text.tokenizer import StreamDecoder, Tokenizer
 
 __all__ = ["Replier"]
 
 _CACHE_BYTES = 64 * 2**20
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A reply that is being decoded."""
-
-    seed: int
-    index: int
-    context_hash: str
-    generator: torch.Generator
-    tokens: list[int] = field(default_factory=list)
-    ended: Ended = "stop"
-    log_probability: float = 0.0
-    filtered_log_probability: float = 0.0
 
 
 class Replier:
@@ -89,11 +75,12 @@ class Replier:
         """
         if num_replies < 1:
             raise UsageError(f"{num_replies} replies were asked for, but it must be 1 or more")
-        drafts, state = self._start(conversations, range(num_replies), seed)
-        latents = _latents(state, len(drafts))
-        for _ in self._decode(drafts, state, sampling):
+        drafts, state = self._start(conversations, sampling, range(num_replies), seed)
+        batch = DecodingBatch(self._model)
+        batch.join(drafts, state)
+        for _ in batch.run():
             pass
-        replies = [self._finish(d, z, sampling) for d, z in zip(drafts, latents, strict=True)]
+        replies = [self._finish(draft) for draft in drafts]
         return [replies[i : i + num_replies] for i in range(0, len(replies), num_replies)]
 
     def stream(
@@ -113,30 +100,47 @@ class Replier:
             index: its place among the replies of this seed.
             stop: asked before each token; when it says True the reply ends there, by `stop`.
         """
-        drafts, state = self._start([conversation], [index], seed)
-        (latent,) = _latents(state, 1)
-        text = StreamDecoder(self._tokenizer)
-        for token in self._decode(drafts, state, sampling, stop):
-            piece = text.push(token)
+        (draft,), state = self._start([conversation], sampling, [index], seed)
+        batch, text = DecodingBatch(self._model), StreamDecoder(self._tokenizer)
+        batch.join([draft], state)
+        while draft.ended is None:
+            if stop is not None and stop():
+                draft.ended = "stop"
+                break
+            batch.step()
+            piece = "" if draft.tokens[-1] == EOS else text.push(draft.tokens[-1])
             if piece:
                 yield _without_nul(piece)
         rest = text.finish()
         if rest:
             yield _without_nul(rest)
-        yield self._finish(drafts[0], latent, sampling)
+        yield self._finish(draft)
 
     @torch.inference_mode()
     def _start(
-        self, conversations: Sequence[Conversation], indices: Sequence[int], seed: int | Sequence[int]
-    ) -> tuple[list[_Draft], DecoderState]:
-        drafts, states = [], []
+        self,
+        conversations: Sequence[Conversation],
+        sampling: Sampling,
+        indices: Sequence[int],
+        seed: int | Sequence[int],
+    ) -> tuple[list[Draft], DecoderState]:
+        contexts, states = [], []
         seeds = [seed] * len(conversations) if isinstance(seed, int) else seed
         for conversation, own in zip(conversations, seeds, strict=True):
             context_hash, state = self._read(conversation)
             states += [state] * len(indices)
-            drafts += [_Draft(own, i, context_hash, reply_generator(own, i)) for i in indices]
+            contexts += [(own, index, context_hash) for index in indices]
         context = states[0] if len(states) == 1 else type(states[0]).concat(states)
-        return drafts, self._model.plan(context, [draft.generator for draft in drafts])
+        generators = [reply_generator(own, index) for own, index, _ in contexts]
+        planned = self._model.plan(context, generators)
+        drafts = [
+            Draft(History.of(sampling, generator), *asked)
+            for generator, asked in zip(generators, contexts, strict=True)
+        ]
+        if planned.latents is not None:
+            for draft, latent in zip(drafts, planned.latents.tolist(), strict=True):
+                draft.latent = tuple(latent)
+        return drafts, planned
 
     def _read(self, conversation: Conversation) -> tuple[str, ContextState]:
         """Reads what of a conversation is not known yet; returns its hash and its state."""
@@ -153,66 +157,21 @@ class Replier:
         self._cache.keep(hashes[-1], state)
         return hashes[-1], state
 
-    @torch.inference_mode()
-    def _decode(
-        self,
-        drafts: Sequence[_Draft],
-        state: DecoderState,
-        sampling: Sampling,
-        stop: Callable[[], bool] | None = None,
-    ) -> Iterator[int]:
-        """Decodes until every draft has ended; yields each chosen token but the end token."""
-        running = list(drafts)
-        tokens = torch.full((len(running),), BOS, device=state.hidden.device)
-        for time in range(sampling.max_tokens):
-            if stop is not None and stop():
-                return
-            logits, state = self._model.step(tokens, state)
-            filtered = filtered_log_probabilities(logits, sampling, is_first=time == 0)
-            tokens = choose(filtered, sampling, [draft.generator for draft in running])
-            self._note(running, tokens, logits, filtered, sampling)
-            going_on = [row for row, draft in enumerate(running) if draft.ended != "end"]
-            yield from (running[row].tokens[-1] for row in going_on)
-            if not going_on:
-                return
-            if len(going_on) < len(running):
-                running = [running[row] for row in going_on]
-                tokens, state = tokens[going_on], state.select(going_on)
-        for draft in running:
-            draft.ended = "length"
-
-    @staticmethod
-    def _note(
-        drafts: Sequence[_Draft],
-        tokens: torch.Tensor,
-        logits: torch.Tensor,
-        filtered: torch.Tensor,
-        sampling: Sampling,
-    ) -> None:
-        wanted = tokens[:, None]
-        under_model = torch.log_softmax(logits.double(), dim=1).gather(1, wanted)[:, 0].tolist()
-        under_filter = filtered.gather(1, wanted)[:, 0].tolist()
-        for row, token in enumerate(tokens.tolist()):
-            draft = drafts[row]
-            draft.tokens.append(token)
-            draft.log_probability += under_model[row]
-            draft.filtered_log_probability += 0.0 if sampling.method == "greedy" else under_filter[row]
-            if token == EOS:
-                draft.ended = "end"
-
-    def _finish(self, draft: _Draft, latent: tuple[float, ...] | None, sampling: Sampling) -> Reply:
+    def _finish(self, draft: Draft) -> Reply:
+        assert draft.ended is not None, "the reply is under way"
         return Reply(
             text=normalise(_without_nul(self._tokenizer.decode(draft.tokens))),
             tokens=tuple(draft.tokens),
             ended=draft.ended,
             log_probability=draft.log_probability,
             filtered_log_probability=draft.filtered_log_probability,
-            latent=latent,
+            latent=draft.latent,
             seed=draft.seed,
             index=draft.index,
-            sampling=sampling,
+            sampling=draft.sampling,
             model_hash=self._model_hash,
             context_hash=draft.context_hash,
+            scores=draft.scores,
         )
 
 
@@ -236,9 +195,3 @@ def _joined_texts(conversation: Conversation) -> list[str]:
             texts.append(text)
             speaker = turn.speaker
     return texts
-
-
-def _latents(state: DecoderState, count: int) -> Sequence[tuple[float, ...] | None]:
-    if state.latents is None:
-        return [None] * count
-    return [tuple(row) for row in state.latents.tolist()]

@@ -1,24 +1,39 @@
-"""From logits to the next token: temperature, top-k and top-p, then one uniform draw a token and a row.
+"""From logits to the next token: penalties and blocks, temperature, top-k, top-p, min-p, then one draw.
 
 Fan et al. 2018, "Hierarchical Neural Story Generation" (top-k); Holtzman et al. 2020, "The Curious Case of
-Neural Text Degeneration" (top-p). Control tokens are never chosen, and a reply never ends before its
-first token, for no utterance that models are trained on is empty.
+Neural Text Degeneration" (top-p); Nguyen et al. 2024, "Turning Up the Heat: Min-p Sampling" (min-p). They are
+applied in this order; top-p counts the probability within the top k. Control tokens are never chosen, and a
+reply never ends before its first token, for no utterance that models are trained on is empty.
+
+Every row has settings of its own. A draw inverts the distribution function over the kept tokens in the
+order of their ids, so that two tokens of nearly the same probability may change ranks unseen.
+
+No filter sorts the vocabulary where a look at the probable tokens suffices: a row's weights are
+exp((logit - highest) / temperature), at most 1, and those above a small floor hold all that most filters
+keep. Which way a row goes follows from the row alone, so that batch-mates change nothing.
 """
 
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from dialog.decoding.history import blocked_tokens
 from dialog.decoding.replies import Sampling
 from dialog.text.batches import BOS, EOS, PAD, UNK
 
-__all__ = ["choose", "filtered_log_probabilities", "reply_generator"]
+__all__ = ["Chosen", "History", "SamplingRows", "adjust", "next_token", "next_tokens", "reply_generator"]
 
-_FIRST_LOOK = 256
-"""Tokens that top-p looks at before it sorts them all."""
+_CONTROLS = [PAD, UNK, BOS]
+_FLOOR = 1e-3
+"""Of the weights that filters look at first."""
+_MOST_CANDIDATES = 1024
+"""Rows with more weights above the floor are sorted whole."""
 
 
 def reply_generator(seed: int, index: int) -> torch.Generator:
@@ -27,51 +42,301 @@ def reply_generator(seed: int, index: int) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
-def filtered_log_probabilities(logits: Tensor, sampling: Sampling, is_first: bool = False) -> Tensor:
-    """Returns the log-probabilities that the next token is drawn from, -inf for what is filtered out.
+@dataclass(slots=True)
+class History:
+    """What the choice of a reply's next token depends on, beside the logits.
+
+    Attributes:
+        sampling: the reply's settings.
+        draws: (max_tokens,) float64 uniform in [0, 1), one a token, from the reply's own generator.
+        tokens: chosen so far.
+    """
+
+    sampling: Sampling
+    draws: NDArray[np.float64]
+    tokens: list[int] = field(default_factory=list)
+
+    @staticmethod
+    def of(sampling: Sampling, generator: torch.Generator) -> "History":
+        """Draws all that a reply needs; a reply that ends early leaves the rest unread."""
+        return History(
+            sampling, torch.rand(sampling.max_tokens, generator=generator, dtype=torch.float64).numpy()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The next tokens of some replies.
+
+    Attributes:
+        tokens: ids.
+        log_probabilities: nats under the model.
+        filtered: nats under what was drawn from; 0 where nothing was drawn.
+    """
+
+    tokens: list[int]
+    log_probabilities: list[float]
+    filtered: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingRows:
+    """The settings of a batch's rows, a tensor (row,) each, made anew when rows join or leave."""
+
+    histories: Sequence[History]
+    temperature: Tensor
+    top_k: Tensor
+    top_p: Tensor
+    min_p: Tensor
+    greedy: Tensor
+    drawn: Tensor
+
+    @staticmethod
+    def of(histories: Sequence[History], device: torch.device) -> "SamplingRows":
+        """Collects the settings of `histories`."""
+        asked = [history.sampling for history in histories]
+        is_greedy = [sampling.method == "greedy" for sampling in asked]
+
+        def column(values: list[float]) -> Tensor:
+            return torch.tensor(values, dtype=torch.float64, device=device)
+
+        return SamplingRows(
+            histories,
+            column([sampling.temperature for sampling in asked]).float(),
+            column([sampling.top_k or math.inf for sampling in asked]),
+            column([sampling.top_p if sampling.top_p < 1.0 else math.inf for sampling in asked]),
+            column([sampling.min_p for sampling in asked]),
+            torch.tensor([row for row, yes in enumerate(is_greedy) if yes], dtype=torch.int64, device=device),
+            torch.tensor(
+                [row for row, yes in enumerate(is_greedy) if not yes], dtype=torch.int64, device=device
+            ),
+        )
+
+    def select(self, rows: Tensor) -> "SamplingRows":
+        """Returns the columns of some rows, for filters; who is greedy is left out."""
+        chosen = (self.temperature[rows], self.top_k[rows], self.top_p[rows], self.min_p[rows])
+        none = rows[:0]
+        return SamplingRows([], *chosen, none, none)
+
+
+def adjust(logits: Tensor, histories: Sequence[History]) -> Tensor:
+    """Returns a copy of `logits` (row, vocabulary), -inf where a reply's beginning forbids a token.
+
+    Control tokens are forbidden everywhere, the end before `min_tokens`, and what would repeat an n-gram;
+    tokens that the reply holds are made dearer by the repetition penalty. Where nothing is left the reply ends.
+    """
+    logits = logits.clone()
+    logits[:, _CONTROLS] = -math.inf
+    rows, tokens = [], []
+    for row, history in enumerate(histories):
+        asked = history.sampling
+        if asked.repetition_penalty != 1.0 and history.tokens:
+            held = torch.tensor(sorted(set(history.tokens)), device=logits.device)
+            logits[row, held] = _penalised(logits[row, held], asked.repetition_penalty)
+        forbidden = _forbidden(history)
+        rows += [row] * len(forbidden)
+        tokens += forbidden
+    if rows:
+        logits[rows, tokens] = -math.inf
+    blocking = [row for row, history in enumerate(histories) if history.sampling.no_repeat_ngram]
+    if blocking:
+        stuck = torch.tensor(blocking, device=logits.device)
+        stuck = stuck[torch.isinf(logits[stuck].amax(1))]
+        logits[stuck, EOS] = 0.0
+    return logits
+
+
+def _forbidden(history: History) -> list[int]:
+    asked, tokens = history.sampling, history.tokens
+    ending = [EOS] if len(tokens) < asked.min_tokens else []
+    if not asked.no_repeat_ngram:
+        return ending
+    return ending + blocked_tokens(tokens, asked.no_repeat_ngram)
+
+
+def _penalised(logits: Tensor, penalty: float) -> Tensor:
+    return torch.where(logits > 0, logits / penalty, logits * penalty)
+
+
+def next_tokens(logits: Tensor, rows: SamplingRows) -> Chosen:
+    """Chooses the next token of each row.
 
     Args:
-        logits: (row, vocabulary).
-        sampling: temperature, then top-k, then top-p.
-        is_first: whether this is each reply's first token, which may not be the end.
+        logits: (row, vocabulary), of the model.
+        rows: the rows' settings and what they hold so far; one draw of each is used.
     """
-    logits = logits.double() / sampling.temperature  # float64: sums must not decide what is filtered
-    logits[:, [PAD, UNK, BOS, *([EOS] if is_first else [])]] = -math.inf
-    if 0 < sampling.top_k < logits.shape[1]:
-        kept = logits.topk(sampling.top_k, dim=1).indices
-        logits = torch.full_like(logits, -math.inf).scatter(1, kept, logits.gather(1, kept))
-    if sampling.top_p < 1.0:
-        logits = logits.masked_fill(~_nucleus(torch.softmax(logits, dim=1), sampling.top_p), -math.inf)
-    return torch.log_softmax(logits, dim=1)
+    adjusted = adjust(logits, rows.histories)
+    count = len(logits)
+    tokens = torch.zeros(count, dtype=torch.int64, device=logits.device)
+    filtered = torch.zeros(count, dtype=torch.float64, device=logits.device)
+    if len(rows.greedy):
+        tokens[rows.greedy] = adjusted[rows.greedy].argmax(dim=1)
+    if len(rows.drawn) == count:
+        tokens, filtered = _draw(adjusted, rows, _next_draws(rows, logits.device))
+    elif len(rows.drawn):
+        some, draws = rows.select(rows.drawn), _next_draws(rows, logits.device)[rows.drawn]
+        tokens[rows.drawn], filtered[rows.drawn] = _draw(adjusted[rows.drawn], some, draws)
+    wanted = logits.gather(1, tokens[:, None])[:, 0] - torch.logsumexp(logits, dim=1)
+    return Chosen(tokens.tolist(), wanted.tolist(), filtered.tolist())
 
 
-def _nucleus(shares: Tensor, reach: float) -> Tensor:
-    """Returns the mask (row, vocabulary) of the most probable tokens that reach `reach` together.
+def _next_draws(rows: SamplingRows, device: torch.device) -> Tensor:
+    draws = [history.draws[len(history.tokens)] for history in rows.histories]
+    return torch.tensor(draws, dtype=torch.float64, device=device)
 
-    A sort of the whole vocabulary would cost more than the model's step; few rows need it. Which rows do
-    follows from the row alone, so that batch-mates change nothing.
+
+def _draw(logits: Tensor, rows: SamplingRows, draws: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the drawn tokens (row,) and their log-probabilities under the filtered distribution."""
+    weights = logits.sub_(logits.amax(1, keepdim=True)).div_(rows.temperature[:, None]).exp_()
+    totals = weights.sum(1, dtype=torch.float64)
+    candidates = weights >= _floors(rows)[:, None]
+    counts = candidates.sum(1)
+    narrow = _covered(rows, counts, (weights * candidates).sum(1, dtype=torch.float64), totals)
+    if bool(narrow.all()):
+        return _invert(*_compact(weights, candidates, counts), totals, rows, draws)
+    tokens, shares = torch.empty_like(counts), torch.empty_like(totals)
+    some = torch.nonzero(narrow)[:, 0]
+    if len(some):
+        compact = _compact(weights[some], candidates[some], counts[some])
+        tokens[some], shares[some] = _invert(*compact, totals[some], rows.select(some), draws[some])
+    wide = torch.nonzero(~narrow)[:, 0]
+    everything = torch.arange(weights.shape[1], device=logits.device).expand(len(wide), -1)
+    tokens[wide], shares[wide] = _invert(
+        everything, weights[wide], totals[wide], rows.select(wide), draws[wide]
+    )
+    return tokens, shares
+
+
+def _floors(rows: SamplingRows) -> Tensor:
+    """Weights below it are kept by no filter, or by none where a row is `_covered`; (row,) float32."""
+    both = torch.isfinite(rows.top_k) & torch.isfinite(rows.top_p)  # top-p needs the weight of all top k
+    return torch.where(both, _FLOOR, rows.min_p.clamp(min=_FLOOR)).float()
+
+
+def _covered(rows: SamplingRows, counts: Tensor, masses: Tensor, totals: Tensor) -> Tensor:
+    """Whether the weights above the floor hold all that a row keeps."""
+    has_top_k, has_top_p = torch.isfinite(rows.top_k), torch.isfinite(rows.top_p)
+    by_min_p = (rows.min_p >= _FLOOR) & ~(has_top_k & has_top_p)
+    by_top_p = ~has_top_k & has_top_p & (masses >= rows.top_p * totals)
+    return (by_min_p | by_top_p | (has_top_k & (counts >= rows.top_k))) & (counts <= _MOST_CANDIDATES)
+
+
+def _compact(weights: Tensor, candidates: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the candidates' ids and weights (row, candidate), in the order of their ids, 0 behind the last."""
+    row, token = torch.nonzero(candidates, as_tuple=True)
+    place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
+    width = int(counts.max())
+    tokens = token.new_zeros(len(weights), width)
+    tokens[row, place] = token
+    values = weights.new_zeros(len(weights), width)
+    values[row, place] = weights[row, token]
+    return tokens, values
+
+
+def _invert(
+    tokens: Tensor, weights: Tensor, totals: Tensor, rows: SamplingRows, draws: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Filters candidates and draws one of each row.
+
+    Args:
+        tokens: (row, candidate), ids, rising.
+        weights: (row, candidate).
+        totals: (row,), of all tokens' weights.
+        rows: settings.
+        draws: (row,) in [0, 1).
     """
-    kept = torch.zeros_like(shares, dtype=torch.bool)
-    values, tokens = shares.topk(min(_FIRST_LOOK, shares.shape[1]), dim=1)
-    kept.scatter_(1, tokens, values.cumsum(1) - values < reach)  # what came before had not reached it
-    wide = torch.nonzero(values.sum(1) < reach)[:, 0]
-    if len(wide):
-        values, tokens = shares[wide].sort(dim=1, descending=True, stable=True)
-        kept[wide] = torch.zeros_like(kept[wide]).scatter(1, tokens, values.cumsum(1) - values < reach)
+    weights = weights.double()
+    kept = weights * _kept(weights, totals, rows)
+    cumulative = kept.cumsum(1)
+    reached = cumulative[:, -1:]
+    places = torch.searchsorted(cumulative, draws[:, None] * reached, right=True)
+    last = (
+        (kept > 0).long().mul(torch.arange(1, kept.shape[1] + 1, device=kept.device)).argmax(1, keepdim=True)
+    )
+    places = torch.minimum(places, last)  # a draw that rounding put behind the last kept token
+    shares = (kept.gather(1, places) / reached).log()
+    return tokens.gather(1, places)[:, 0], shares[:, 0]
+
+
+def _kept(weights: Tensor, totals: Tensor, rows: SamplingRows) -> Tensor:
+    """Returns the mask (row, candidate) of what top-k, top-p and min-p keep."""
+    values, order = weights.sort(dim=1, descending=True, stable=True)
+    ranks = torch.arange(values.shape[1], device=values.device)
+    kept = (ranks < rows.top_k[:, None]) & (values > 0)
+    has_top_k = torch.isfinite(rows.top_k)
+    masses = torch.where(has_top_k, (values * kept).sum(1), totals)
+    before = values.cumsum(1) - values  # what came before had not reached it
+    kept &= before < (rows.top_p * masses)[:, None]
+    kept &= values.float() >= rows.min_p.float()[:, None]
+    return torch.zeros_like(kept).scatter(1, order, kept)
+
+
+def next_token(logits: NDArray[np.float32], history: History) -> tuple[int, float, float]:
+    """Chooses the next token of a reply alone: `next_tokens` for one row, without torch's cost a call.
+
+    Args:
+        logits: (vocabulary,), of the model; overwritten.
+        history: the reply's settings and what it holds so far; one draw is used.
+
+    Returns:
+        The token, and its nats under the model and under what was drawn from.
+    """
+    asked = history.sampling
+    normaliser = _log_sum_exp(logits)
+    model = logits
+    if asked.repetition_penalty != 1.0 and history.tokens:
+        held = sorted(set(history.tokens))
+        model, some = logits.copy(), logits[held]
+        logits[held] = np.where(some > 0, some / asked.repetition_penalty, some * asked.repetition_penalty)
+    logits[[*_CONTROLS, *_forbidden(history)]] = -math.inf
+    if asked.no_repeat_ngram and np.isneginf(logits.max()):
+        logits[EOS] = 0.0
+    if asked.method == "greedy":
+        token, share = int(logits.argmax()), 0.0
+    else:
+        token, share = _draw_one(logits, asked, float(history.draws[len(history.tokens)]))
+    return token, float(model[token]) - normaliser, share
+
+
+def _log_sum_exp(logits: NDArray[np.float32]) -> float:
+    highest = logits.max()
+    return float(highest) + math.log(float(np.exp(logits - highest).sum()))
+
+
+def _draw_one(logits: NDArray[np.float32], asked: Sampling, draw: float) -> tuple[int, float]:
+    """`_draw` for one row."""
+    weights = logits - logits.max()
+    weights /= np.float32(asked.temperature)
+    np.exp(weights, out=weights)
+    total = float(weights.sum())
+    both = bool(asked.top_k) and asked.top_p < 1.0
+    floor = _FLOOR if both else max(asked.min_p, _FLOOR)
+    tokens = np.flatnonzero(weights >= np.float32(floor))
+    values = weights[tokens].astype(np.float64)
+    by_min_p = asked.min_p >= _FLOOR and not both
+    by_top_p = not asked.top_k and asked.top_p < 1.0 and float(values.sum()) >= asked.top_p * total
+    if not (by_min_p or by_top_p or 0 < asked.top_k <= len(tokens)):
+        tokens, values = np.arange(len(weights)), weights.astype(np.float64)
+    kept = values * _kept_one(values, total, asked)
+    cumulative = kept.cumsum()
+    place = int(cumulative.searchsorted(draw * cumulative[-1], side="right"))
+    if place == len(kept) or kept[place] == 0.0:  # a draw that rounding put behind the last kept token
+        place = int(np.flatnonzero(kept)[-1])
+    return int(tokens[place]), math.log(kept[place] / cumulative[-1])
+
+
+def _kept_one(values: NDArray[np.float64], total: float, asked: Sampling) -> NDArray[np.bool_]:
+    """`_kept` for one row."""
+    kept = values > 0.0
+    if asked.top_k or asked.top_p < 1.0:
+        order = np.argsort(-values, kind="stable")
+        ranked = values[order]
+        if asked.top_k:
+            kept[order[asked.top_k :]] = False
+            total = float(ranked[: asked.top_k].sum())
+        if asked.top_p < 1.0:
+            before = ranked.cumsum() - ranked
+            kept[order[before >= asked.top_p * total]] = False
+    if asked.min_p > 0.0:
+        kept &= values.astype(np.float32) >= np.float32(asked.min_p)
     return kept
-
-
-def choose(log_probabilities: Tensor, sampling: Sampling, generators: Sequence[torch.Generator]) -> Tensor:
-    """Returns the next token (row,) int64 of each row.
-
-    Args:
-        log_probabilities: (row, vocabulary), filtered.
-        sampling: `greedy` takes the most probable token, `sample` inverts the distribution function.
-        generators: one a row, on the CPU; each is drawn from once, unless greedy.
-    """
-    if sampling.method == "greedy":
-        return log_probabilities.argmax(dim=1)
-    draws = torch.stack([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
-    cumulative = log_probabilities.double().exp().cumsum(1)
-    points = draws.to(cumulative.device) * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, points, right=True)[:, 0].clamp(max=cumulative.shape[1] - 1)

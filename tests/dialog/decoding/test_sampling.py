@@ -1,34 +1,65 @@
 """Filters against their definition, and draws against the distribution that they are drawn from."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 
 from dialog.decoding import sampling as module
+from dialog.decoding.history import blocked_tokens
 from dialog.decoding.replies import Sampling
-from dialog.decoding.sampling import choose, filtered_log_probabilities, reply_generator
+from dialog.decoding.sampling import History, SamplingRows, next_token, next_tokens, reply_generator
 from dialog.errors import UsageError
 from dialog.text.batches import BOS, EOS, PAD, UNK
 
+SIZE = 12
+CPU = torch.device("cpu")
 samplings = st.builds(
     Sampling,
+    method=st.sampled_from(["sample", "sample", "greedy"]),
     temperature=st.floats(0.1, 5.0),
     top_k=st.integers(0, 15),
-    top_p=st.floats(0.01, 1.0),
+    top_p=st.one_of(st.just(1.0), st.floats(0.01, 1.0)),
+    min_p=st.one_of(st.just(0.0), st.floats(0.0, 0.9)),
+    repetition_penalty=st.sampled_from([1.0, 1.0, 1.5]),
+    no_repeat_ngram=st.integers(0, 3),
+    min_tokens=st.integers(1, 5),
+    max_tokens=st.just(30),
 )
-rows = st.lists(st.lists(st.floats(-8, 8, width=32), min_size=12, max_size=12), min_size=1, max_size=4)
+rows = st.lists(
+    st.tuples(
+        st.lists(st.floats(-8, 8, width=32), min_size=SIZE, max_size=SIZE),
+        samplings,
+        st.lists(st.integers(EOS + 1, SIZE - 1), max_size=7),
+    ),
+    min_size=1,
+    max_size=5,
+)
 
 
-def by_definition(logits: list[float], asked: Sampling, is_first: bool) -> dict[int, float]:
+def by_definition(logits: Sequence[float], asked: Sampling, tokens: Sequence[int]) -> dict[int, float]:
     """Tokens that may come and their probabilities, one row, with lists alone."""
-    forbidden = {PAD, UNK, BOS} | ({EOS} if is_first else set())
-    scores = {
-        token: value / asked.temperature for token, value in enumerate(logits) if token not in forbidden
-    }
+    forbidden = {PAD, UNK, BOS} | ({EOS} if len(tokens) < asked.min_tokens else set())
+    size = asked.no_repeat_ngram
+    for start in range(len(tokens) - size + 1 if size else 0):
+        *beginning, last = tokens[start : start + size]
+        if tokens[len(tokens) - size + 1 :] == beginning:
+            forbidden.add(last)
+    penalised = list(logits)
+    for token in set(tokens):
+        value = penalised[token]
+        penalised[token] = value / asked.repetition_penalty if value > 0 else value * asked.repetition_penalty
+    scores = {t: value / asked.temperature for t, value in enumerate(penalised) if t not in forbidden}
     order = sorted(scores, key=lambda token: -scores[token])[: asked.top_k or None]
+    if not order:  # nothing but the end is left
+        return {EOS: 1.0}
+    if asked.method == "greedy":
+        return {order[0]: 1.0}
     highest = scores[order[0]]
     total = math.fsum(math.exp(scores[token] - highest) for token in order)
     shares = {token: math.exp(scores[token] - highest) / total for token in order}
@@ -36,80 +67,155 @@ def by_definition(logits: list[float], asked: Sampling, is_first: bool) -> dict[
     for token in order:
         if reached >= asked.top_p and asked.top_p < 1:
             break
-        kept.append(token)
+        if shares[token] >= asked.min_p * shares[order[0]]:
+            kept.append(token)
         reached += shares[token]
     whole = math.fsum(shares[token] for token in kept)
     return {token: shares[token] / whole for token in kept}
 
 
-@pytest.mark.parametrize("first_look", [256, 3])
-@settings(max_examples=150, deadline=None)
-@given(logits=rows, asked=samplings, is_first=st.booleans())
-def test_filters_are_what_they_are_defined_to_be(first_look, logits, asked, is_first) -> None:
-    # Equal logits could be cut between anywhere, and sums a rounding away from p either way.
-    logits = [[value + token * 1e-3 for token, value in enumerate(row)] for row in logits]
-    before, module._FIRST_LOOK = module._FIRST_LOOK, first_look
+def is_clear(logits: Sequence[float], asked: Sampling, tokens: Sequence[int]) -> bool:
+    """Whether no bound lies so near that a rounding decides."""
+    found = by_definition(logits, asked, tokens).keys()
+    changes = (
+        {"top_p": min(1.0, asked.top_p + 1e-5)},
+        {"top_p": max(1e-9, asked.top_p - 1e-5)},
+        {"min_p": min(1.0, asked.min_p + 1e-5)},
+        {"min_p": max(0.0, asked.min_p - 1e-5)},
+    )
+    if asked.top_p == 1.0:
+        changes = changes[2:]
+    return all(by_definition(logits, replace(asked, **change), tokens).keys() == found for change in changes)
+
+
+def midpoints(wanted: dict[int, float]) -> list[tuple[int, float]]:
+    """Returns for each token a draw that falls into the middle of its share."""
+    found, before = [], 0.0
+    for token in sorted(wanted):
+        if wanted[token] > 1e-6:
+            found.append((token, before + wanted[token] / 2))
+        before += wanted[token]
+    return found
+
+
+def history(asked: Sampling, tokens: Sequence[int], draw: float) -> History:
+    return History(asked, np.full(asked.max_tokens, draw), list(tokens))
+
+
+def spread(values: Sequence[float]) -> list[float]:
+    """Equal logits could be cut between anywhere."""
+    return [value + place * 1e-2 for place, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(("floor", "most"), [(1e-3, 1024), (0.3, 1024), (1e-3, 2)])
+@settings(max_examples=120, deadline=None)
+@given(batch=rows)
+def test_filters_are_what_they_are_defined_to_be(floor, most, batch) -> None:
+    before = module._FLOOR, module._MOST_CANDIDATES
+    module._FLOOR, module._MOST_CANDIDATES = floor, most
     try:
-        found = filtered_log_probabilities(torch.tensor(logits, dtype=torch.float64), asked, is_first).exp()
+        check_by_definition(batch)
     finally:
-        module._FIRST_LOOK = before
-    for row, values in zip(logits, found.tolist(), strict=True):
-        wanted = by_definition(row, asked, is_first)
-        near = by_definition(
-            row,
-            Sampling(temperature=asked.temperature, top_k=asked.top_k, top_p=min(1.0, asked.top_p + 1e-9)),
-            is_first,
-        )
-        if wanted.keys() == near.keys() and len({*row}) == len(row):
-            assert {token for token, value in enumerate(values) if value > 0} <= set(wanted)
-            assert values == pytest.approx([wanted.get(token, 0.0) for token in range(len(row))], abs=1e-9)
-        assert math.fsum(values) == pytest.approx(1.0)
-        assert all(values[token] == 0.0 for token in (PAD, UNK, BOS))
-        assert not (is_first and values[EOS] > 0)
+        module._FLOOR, module._MOST_CANDIDATES = before
+
+
+def check_by_definition(batch) -> None:
+    batch = [(spread(logits), asked, tokens) for logits, asked, tokens in batch]
+    wanted = [by_definition(*row) for row in batch]
+    clear = [is_clear(*row) for row in batch]
+    draws = [midpoints(found) if yes else [] for found, yes in zip(wanted, clear, strict=True)]
+    table = torch.tensor([row[0] for row in batch])
+    for turn in range(max(map(len, draws))):
+        points = [places[turn % len(places)] if places else (0, 0.5) for places in draws]
+        histories = [
+            history(asked, tokens, point)
+            for (_, asked, tokens), (_, point) in zip(batch, points, strict=True)
+        ]
+        chosen = next_tokens(table, SamplingRows.of(histories, CPU))
+        for row, (token, _) in enumerate(points):
+            if not draws[row]:
+                continue
+            share = 0.0 if batch[row][1].method == "greedy" else math.log(wanted[row][token])
+            under_model = torch.log_softmax(table[row].double(), 0)[token].item()
+            assert chosen.tokens[row] == token
+            assert chosen.filtered[row] == pytest.approx(share, abs=1e-4)
+            assert chosen.log_probabilities[row] == pytest.approx(under_model, abs=1e-4)
+            alone = next_token(table[row].numpy().copy(), histories[row])
+            assert alone == pytest.approx((token, under_model, share), abs=1e-4)
 
 
 @settings(max_examples=50, deadline=None)
-@given(logits=rows, asked=samplings, seed=st.integers(0, 99))
-def test_a_row_is_filtered_and_drawn_alike_whatever_stands_beside_it(logits, asked, seed) -> None:
-    table = torch.tensor(logits)
-    together = filtered_log_probabilities(table, asked)
-    drawn = choose(together, asked, [reply_generator(seed, row) for row in range(len(table))])
-    for row in range(len(table)):
-        alone = filtered_log_probabilities(table[row : row + 1], asked)
-        assert torch.equal(alone[0], together[row])
-        assert choose(alone, asked, [reply_generator(seed, row)]).item() == drawn[row].item()
+@given(batch=rows, seed=st.integers(0, 99))
+def test_a_row_is_drawn_alike_whatever_stands_beside_it(batch, seed) -> None:
+    draws = np.random.default_rng(seed).random(len(batch))
+    histories = [history(asked, tokens, u) for (_, asked, tokens), u in zip(batch, draws, strict=True)]
+    table = torch.tensor([logits for logits, _, _ in batch])
+    together = next_tokens(table, SamplingRows.of(histories, CPU))
+    for row, own in enumerate(histories):
+        alone = next_tokens(table[row : row + 1], SamplingRows.of([own], CPU))
+        assert alone.tokens == [together.tokens[row]]
+        assert alone.filtered[0] == pytest.approx(together.filtered[row], abs=1e-9)
 
 
 def test_draws_come_as_often_as_they_are_probable() -> None:
-    asked = Sampling(temperature=0.7, top_k=6)
-    log_shares = filtered_log_probabilities(torch.linspace(-1, 1, 10)[None], asked)
-    generator, count = torch.Generator().manual_seed(5), 4000
-    found = choose(log_shares.expand(count, -1), asked, [generator] * count)
-    frequencies = torch.bincount(found, minlength=10) / count
-    shares = log_shares[0].exp()
-    deviation = (shares * (1 - shares) / count).sqrt()
-    assert ((frequencies - shares).abs() <= 4 * deviation).all()
-    assert frequencies[shares == 0].sum() == 0
+    asked, count = Sampling(temperature=0.7, top_k=6, max_tokens=1), 4000
+    shares = by_definition(torch.linspace(-1, 1, 10).tolist(), asked, [])
+    histories = [History.of(asked, reply_generator(5, index)) for index in range(count)]
+    found = next_tokens(torch.linspace(-1, 1, 10).expand(count, -1), SamplingRows.of(histories, CPU)).tokens
+    for token in range(10):
+        share = shares.get(token, 0.0)
+        assert abs(found.count(token) / count - share) <= 4 * math.sqrt(share * (1 - share) / count)
 
 
-def test_greedy_takes_the_most_probable_and_draws_nothing() -> None:
-    generator = reply_generator(1, 1)
-    before = generator.get_state()
-    asked = Sampling("greedy")
-    logits = torch.randn(3, 20, generator=torch.Generator().manual_seed(1))
-    logits[:, UNK] = 99.0
-    chosen = choose(filtered_log_probabilities(logits, asked), asked, [generator] * 3)
-    assert chosen.tolist() == (logits[:, 3:].argmax(1) + 3).tolist()
-    assert torch.equal(generator.get_state(), before)
+@pytest.mark.parametrize("draw", [0.0, 1.0 - 2**-53])
+def test_the_ends_of_the_distribution_are_kept_tokens(draw) -> None:
+    generator = torch.Generator().manual_seed(1)
+    table = torch.randn(50, 3000, generator=generator) * 4
+    settings_ = [
+        Sampling(),
+        Sampling(top_p=0.7),
+        Sampling(top_k=5),
+        Sampling(min_p=0.2),
+        Sampling(top_p=1e-6),
+    ]
+    histories = [history(settings_[row % 5], [], draw) for row in range(50)]
+    chosen = next_tokens(table, SamplingRows.of(histories, CPU))
+    for row, own in enumerate(histories):
+        wanted = by_definition(table[row].tolist(), own.sampling, [])
+        assert chosen.tokens[row] in wanted
+        assert next_token(table[row].numpy().copy(), own)[0] == chosen.tokens[row]
+        if own.sampling.top_p != 1.0 or own.sampling.top_k or own.sampling.min_p:
+            assert chosen.tokens[row] == (min(wanted) if draw == 0.0 else max(wanted))
 
 
-def test_one_draw_a_token() -> None:
-    generator, other = reply_generator(3, 0), reply_generator(3, 0)
-    logits = torch.randn(1, 20, generator=torch.Generator().manual_seed(1))
-    for asked in (Sampling(), Sampling(top_k=2), Sampling(top_p=0.1)):
-        choose(filtered_log_probabilities(logits, asked), asked, [generator])
-        torch.rand(1, generator=other, dtype=torch.float64)
-        assert torch.equal(generator.get_state(), other.get_state())
+def test_one_draw_a_token_whatever_the_reply_may_take() -> None:
+    short = History.of(Sampling(max_tokens=3), reply_generator(3, 0)).draws
+    long = History.of(Sampling(max_tokens=40), reply_generator(3, 0)).draws
+    generator = reply_generator(3, 0)
+    one_by_one = [torch.rand(1, generator=generator, dtype=torch.float64).item() for _ in range(40)]
+    assert long.tolist() == one_by_one
+    assert short.tolist() == one_by_one[:3]
+
+
+@pytest.mark.parametrize("method", ["sample", "greedy"])
+def test_a_reply_that_may_say_nothing_more_ends(method) -> None:
+    asked = Sampling(method, no_repeat_ngram=1, min_tokens=20, max_tokens=20)
+    own = history(asked, range(EOS + 1, SIZE), 0.5)
+    logits = torch.randn(2, SIZE, generator=torch.Generator().manual_seed(1))
+    assert next_token(logits[0].numpy().copy(), own)[0] == EOS
+    assert next_tokens(logits, SamplingRows.of([own, history(asked, [5], 0.5)], CPU)).tokens[0] == EOS
+
+
+@given(tokens=st.lists(st.integers(0, 3), max_size=12), size=st.integers(0, 4))
+def test_a_blocked_token_is_one_that_would_repeat_an_n_gram(tokens, size) -> None:
+    def grams(of: list[int]) -> list[tuple[int, ...]]:
+        return [tuple(of[start : start + size]) for start in range(len(of) - size + 1)]
+
+    for token in range(4):
+        repeats = (
+            size > 0 and grams([*tokens, token])[-1:] != [] and grams([*tokens, token])[-1] in grams(tokens)
+        )
+        assert (token in blocked_tokens(tokens, size)) == repeats
 
 
 def test_replies_have_generators_of_their_own() -> None:

@@ -1,0 +1,171 @@
+"""The one decoding loop: replies under way, a step at a time; they join and leave at any token.
+
+A reply's tokens depend on its own state, settings and draws alone, so it is the same whatever stands beside
+it. A reply that is alone in the batch, on the CPU, is decoded by `single_row`, which is faster for one row.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from dialog.decoding.replies import Ended, Sampling
+from dialog.decoding.sampling import History, SamplingRows, next_token, next_tokens
+from dialog.decoding.single_row import SingleRow, SingleRowWeights, single_row_of
+from dialog.models.base import DecoderState, ReplyModel
+from dialog.text.batches import BOS, EOS
+
+__all__ = ["DecodingBatch", "Draft"]
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A reply that is being decoded.
+
+    Attributes:
+        history: its settings, its draws, and the tokens so far.
+        seed: with `index`, what its generator was made from.
+        index: its place among the replies of its seed.
+        context_hash: of what it answers.
+        latent: the z it is decoded from, or None.
+        ended: why it ended; None while it is under way.
+        log_probability: nats of its tokens under the model.
+        filtered_log_probability: nats under what they were drawn from.
+        scores: further figures by name.
+    """
+
+    history: History
+    seed: int
+    index: int
+    context_hash: str
+    latent: tuple[float, ...] | None = None
+    ended: Ended | None = None
+    log_probability: float = 0.0
+    filtered_log_probability: float = 0.0
+    scores: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def sampling(self) -> Sampling:
+        """How its tokens are chosen."""
+        return self.history.sampling
+
+    @property
+    def tokens(self) -> list[int]:
+        """Its tokens so far, the end token included."""
+        return self.history.tokens
+
+    def add(self, token: int, log_probability: float, filtered: float) -> None:
+        """Takes a further token, and ends by it where it is the end or the last one allowed."""
+        self.history.tokens.append(token)
+        self.log_probability += log_probability
+        self.filtered_log_probability += filtered
+        if token == EOS:
+            self.ended = "end"
+        elif len(self.tokens) == self.sampling.max_tokens:
+            self.ended = "length"
+
+
+class DecodingBatch:
+    """Replies of one model that are decoded together.
+
+    Args:
+        model: in evaluation mode.
+    """
+
+    def __init__(self, model: ReplyModel) -> None:
+        self._model = model
+        self._drafts: list[Draft] = []
+        self._tokens: torch.Tensor | None = None  # (row,), what each row reads next
+        self._state: DecoderState | None = None
+        self._rows: SamplingRows | None = None
+        self._alone: SingleRow | None = None
+        self._alone_weights: SingleRowWeights | None = None
+        self._may_be_alone = True
+
+    def __len__(self) -> int:
+        """How many rows the model steps."""
+        return len(self._drafts)
+
+    @property
+    def drafts(self) -> Sequence[Draft]:
+        """The replies under way."""
+        return self._drafts
+
+    @torch.inference_mode()
+    def join(self, drafts: Sequence[Draft], state: DecoderState) -> None:
+        """Takes replies in, with their planned states, a row each."""
+        tokens = torch.full((len(drafts),), BOS, device=state.hidden.device)
+        self._leave_alone()
+        if self._state is None or self._tokens is None:
+            self._state, self._tokens = state, tokens
+        else:
+            self._state = type(state).concat([self._state, state])
+            self._tokens = torch.cat([self._tokens, tokens])
+        self._drafts += drafts
+        self._rows = None
+
+    @torch.inference_mode()
+    def leave(self, drafts: Sequence[Draft]) -> None:
+        """Lets replies go that are no longer wanted."""
+        gone = {id(draft) for draft in drafts}
+        self._keep([row for row, draft in enumerate(self._drafts) if id(draft) not in gone])
+
+    @torch.inference_mode()
+    def step(self) -> list[Draft]:
+        """Decodes a token of every reply; returns those that ended by it, which have left."""
+        if len(self._drafts) == 1 and self._go_alone():
+            return self._step_alone()
+        assert self._state is not None and self._tokens is not None, "there is nothing to decode"
+        if self._rows is None:
+            self._rows = SamplingRows.of([draft.history for draft in self._drafts], self._tokens.device)
+        logits, self._state = self._model.step(self._tokens, self._state)
+        chosen = next_tokens(logits, self._rows)
+        self._tokens = torch.tensor(chosen.tokens, device=logits.device)
+        for row, draft in enumerate(self._drafts):
+            draft.add(chosen.tokens[row], chosen.log_probabilities[row], chosen.filtered[row])
+        ended = [draft for draft in self._drafts if draft.ended]
+        if ended:
+            self._keep([row for row, draft in enumerate(self._drafts) if not draft.ended])
+        return ended
+
+    def run(self) -> Iterator[Draft]:
+        """Decodes until every reply has ended; yields each when it ends."""
+        while self._drafts:
+            yield from self.step()
+
+    def _keep(self, rows: list[int]) -> None:
+        if len(rows) == len(self._drafts):
+            return
+        self._drafts = [self._drafts[row] for row in rows]
+        self._rows = None
+        if not rows:
+            self._state = self._tokens = self._alone = None
+        elif self._state is not None and self._tokens is not None:
+            self._state, self._tokens = self._state.select(rows), self._tokens[rows]
+
+    def _go_alone(self) -> bool:
+        """Whether the only row is decoded by itself from here on."""
+        if self._alone is None and self._may_be_alone and self._state is not None:
+            if self._alone_weights is None:
+                self._alone_weights = single_row_of(self._model)
+                self._may_be_alone = self._alone_weights is not None
+            if self._alone_weights is not None:
+                self._alone = self._alone_weights.begin(self._state)
+        return self._alone is not None
+
+    def _step_alone(self) -> list[Draft]:
+        (draft,), alone = self._drafts, self._alone
+        assert alone is not None
+        before = draft.tokens[-1] if draft.tokens else BOS
+        draft.add(*next_token(alone.step(before), draft.history))
+        if draft.ended is None:
+            return []
+        self._keep([])
+        return [draft]
+
+    def _leave_alone(self) -> None:
+        """Goes back to a state of the model, for others join."""
+        if self._alone is not None and self._drafts:
+            last = self._drafts[0].tokens[-1:] or [BOS]
+            self._state, self._tokens = self._alone.state(), torch.tensor(last)
+        self._alone = None
