@@ -4,14 +4,14 @@ A reply's tokens depend on its own state, settings and draws alone, so it is the
 it. A reply that is alone in the batch, on the CPU, is decoded by `single_row`, which is faster for one row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from dialog.decoding.replies import Ended, Sampling
 from dialog.decoding.sampling import History, SamplingRows, next_token, next_tokens
-from dialog.decoding.single_row import SingleRow, SingleRowWeights, single_row_of
+from dialog.decoding.single_row import SingleRow, SingleRowWeights
 from dialog.models.base import DecoderState, ReplyModel
 from dialog.text.batches import BOS, EOS
 
@@ -70,17 +70,19 @@ class DecodingBatch:
 
     Args:
         model: in evaluation mode.
+        alone: gives what decodes a reply that is alone, or None; asked when first there is one. Without it
+            the model does.
     """
 
-    def __init__(self, model: ReplyModel) -> None:
-        self._model = model
+    def __init__(
+        self, model: ReplyModel, alone: Callable[[], SingleRowWeights | None] = lambda: None
+    ) -> None:
+        self._model, self._alone_weights = model, alone
         self._drafts: list[Draft] = []
         self._tokens: torch.Tensor | None = None  # (row,), what each row reads next
         self._state: DecoderState | None = None
         self._rows: SamplingRows | None = None
         self._alone: SingleRow | None = None
-        self._alone_weights: SingleRowWeights | None = None
-        self._may_be_alone = True
 
     def __len__(self) -> int:
         """How many rows the model steps."""
@@ -145,12 +147,9 @@ class DecodingBatch:
 
     def _go_alone(self) -> bool:
         """Whether the only row is decoded by itself from here on."""
-        if self._alone is None and self._may_be_alone and self._state is not None:
-            if self._alone_weights is None:
-                self._alone_weights = single_row_of(self._model)
-                self._may_be_alone = self._alone_weights is not None
-            if self._alone_weights is not None:
-                self._alone = self._alone_weights.begin(self._state)
+        if self._alone is None and self._state is not None:
+            weights = self._alone_weights()
+            self._alone = None if weights is None else weights.begin(self._state)
         return self._alone is not None
 
     def _step_alone(self) -> list[Draft]:

@@ -4,6 +4,7 @@ A reply is fixed by the model, its context, its sampling, its seed and its index
 generator of its own, the same number of times a token whatever stands beside it in a batch.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -13,6 +14,7 @@ from dialog.decoding.batch import DecodingBatch, Draft
 from dialog.decoding.context_cache import ContextCache, prefix_hashes
 from dialog.decoding.replies import Reply, Sampling
 from dialog.decoding.sampling import History, reply_generator
+from dialog.decoding.single_row import single_row_of
 from dialog.errors import UsageError
 from dialog.models.base import ContextState, DecoderState, ReplyModel
 from dialog.run_folder import Run
@@ -42,6 +44,7 @@ class Replier:
         self._tokenizer = tokenizer
         self._model_hash = model_hash
         self._cache = ContextCache(cache_bytes)
+        self._alone = functools.cache(lambda: single_row_of(model))
 
     @staticmethod
     def from_run(run: Run) -> "Replier":
@@ -76,7 +79,7 @@ class Replier:
         if num_replies < 1:
             raise UsageError(f"{num_replies} replies were asked for, but it must be 1 or more")
         drafts, state = self._start(conversations, sampling, range(num_replies), seed)
-        batch = DecodingBatch(self._model)
+        batch = DecodingBatch(self._model, self._alone)
         batch.join(drafts, state)
         for _ in batch.run():
             pass
@@ -101,7 +104,7 @@ class Replier:
             stop: asked before each token; when it says True the reply ends there, by `stop`.
         """
         (draft,), state = self._start([conversation], sampling, [index], seed)
-        batch, text = DecodingBatch(self._model), StreamDecoder(self._tokenizer)
+        batch, text = DecodingBatch(self._model, self._alone), StreamDecoder(self._tokenizer)
         batch.join([draft], state)
         while draft.ended is None:
             if stop is not None and stop():

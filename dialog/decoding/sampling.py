@@ -176,8 +176,10 @@ def next_tokens(logits: Tensor, rows: SamplingRows) -> Chosen:
     elif len(rows.drawn):
         some, draws = rows.select(rows.drawn), _next_draws(rows, logits.device)[rows.drawn]
         tokens[rows.drawn], filtered[rows.drawn] = _draw(adjusted[rows.drawn], some, draws)
-    wanted = logits.gather(1, tokens[:, None])[:, 0] - torch.logsumexp(logits, dim=1)
-    return Chosen(tokens.tolist(), wanted.tolist(), filtered.tolist())
+    highest = logits.amax(1, keepdim=True)
+    wanted = (logits.gather(1, tokens[:, None]) - highest)[:, 0]
+    normaliser = (logits - highest).exp_().sum(1).log()
+    return Chosen(tokens.tolist(), (wanted - normaliser).tolist(), filtered.tolist())
 
 
 def _next_draws(rows: SamplingRows, device: torch.device) -> Tensor:
@@ -188,17 +190,16 @@ def _next_draws(rows: SamplingRows, device: torch.device) -> Tensor:
 def _draw(logits: Tensor, rows: SamplingRows, draws: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the drawn tokens (row,) and their log-probabilities under the filtered distribution."""
     weights = logits.sub_(logits.amax(1, keepdim=True)).div_(rows.temperature[:, None]).exp_()
-    totals = weights.sum(1, dtype=torch.float64)
-    candidates = weights >= _floors(rows)[:, None]
-    counts = candidates.sum(1)
-    narrow = _covered(rows, counts, (weights * candidates).sum(1, dtype=torch.float64), totals)
+    totals = weights.sum(1).double()
+    candidates = _candidates(weights, _floors(rows))
+    narrow = _covered(rows, candidates, totals)
     if bool(narrow.all()):
-        return _invert(*_compact(weights, candidates, counts), totals, rows, draws)
-    tokens, shares = torch.empty_like(counts), torch.empty_like(totals)
+        return _invert(*candidates.padded(), totals, rows, draws)
+    tokens, shares = torch.empty_like(candidates.counts), torch.empty_like(totals)
     some = torch.nonzero(narrow)[:, 0]
     if len(some):
-        compact = _compact(weights[some], candidates[some], counts[some])
-        tokens[some], shares[some] = _invert(*compact, totals[some], rows.select(some), draws[some])
+        own = _candidates(weights[some], _floors(rows)[some])
+        tokens[some], shares[some] = _invert(*own.padded(), totals[some], rows.select(some), draws[some])
     wide = torch.nonzero(~narrow)[:, 0]
     everything = torch.arange(weights.shape[1], device=logits.device).expand(len(wide), -1)
     tokens[wide], shares[wide] = _invert(
@@ -213,24 +214,39 @@ def _floors(rows: SamplingRows) -> Tensor:
     return torch.where(both, _FLOOR, rows.min_p.clamp(min=_FLOOR)).float()
 
 
-def _covered(rows: SamplingRows, counts: Tensor, masses: Tensor, totals: Tensor) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Tokens above the floor: of all rows, one row after another, in the order of their ids."""
+
+    row: Tensor
+    token: Tensor
+    weight: Tensor
+    counts: Tensor  # (row,)
+
+    def padded(self) -> tuple[Tensor, Tensor]:
+        """Returns ids and weights, (row, candidate) each, 0 behind a row's last."""
+        before = self.counts.cumsum(0) - self.counts
+        place = torch.arange(len(self.row), device=self.row.device) - before[self.row]
+        shape = len(self.counts), int(self.counts.max())
+        tokens, weights = self.token.new_zeros(shape), self.weight.new_zeros(shape)
+        tokens[self.row, place] = self.token
+        weights[self.row, place] = self.weight
+        return tokens, weights
+
+
+def _candidates(weights: Tensor, floors: Tensor) -> _Candidates:
+    row, token = torch.nonzero(weights >= floors[:, None], as_tuple=True)
+    return _Candidates(row, token, weights[row, token].double(), torch.bincount(row, minlength=len(weights)))
+
+
+def _covered(rows: SamplingRows, candidates: _Candidates, totals: Tensor) -> Tensor:
     """Whether the weights above the floor hold all that a row keeps."""
     has_top_k, has_top_p = torch.isfinite(rows.top_k), torch.isfinite(rows.top_p)
+    masses = torch.zeros_like(totals).index_add_(0, candidates.row, candidates.weight)
     by_min_p = (rows.min_p >= _FLOOR) & ~(has_top_k & has_top_p)
     by_top_p = ~has_top_k & has_top_p & (masses >= rows.top_p * totals)
-    return (by_min_p | by_top_p | (has_top_k & (counts >= rows.top_k))) & (counts <= _MOST_CANDIDATES)
-
-
-def _compact(weights: Tensor, candidates: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns the candidates' ids and weights (row, candidate), in the order of their ids, 0 behind the last."""
-    row, token = torch.nonzero(candidates, as_tuple=True)
-    place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
-    width = int(counts.max())
-    tokens = token.new_zeros(len(weights), width)
-    tokens[row, place] = token
-    values = weights.new_zeros(len(weights), width)
-    values[row, place] = weights[row, token]
-    return tokens, values
+    by_top_k = has_top_k & (candidates.counts >= rows.top_k)
+    return (by_min_p | by_top_p | by_top_k) & (candidates.counts <= _MOST_CANDIDATES)
 
 
 def _invert(
@@ -281,33 +297,30 @@ def next_token(logits: NDArray[np.float32], history: History) -> tuple[int, floa
     Returns:
         The token, and its nats under the model and under what was drawn from.
     """
-    asked = history.sampling
-    normaliser = _log_sum_exp(logits)
-    model = logits
+    asked, highest = history.sampling, logits.max()
+    adjusted = logits - highest
+    normaliser = float(highest) + math.log(float(np.exp(adjusted).sum()))
     if asked.repetition_penalty != 1.0 and history.tokens:
         held = sorted(set(history.tokens))
-        model, some = logits.copy(), logits[held]
-        logits[held] = np.where(some > 0, some / asked.repetition_penalty, some * asked.repetition_penalty)
-    logits[[*_CONTROLS, *_forbidden(history)]] = -math.inf
-    if asked.no_repeat_ngram and np.isneginf(logits.max()):
-        logits[EOS] = 0.0
+        some = logits[held]
+        adjusted[held] = np.where(some > 0, some / asked.repetition_penalty, some * asked.repetition_penalty)
+        adjusted[held] -= highest
+    adjusted[[*_CONTROLS, *_forbidden(history)]] = -math.inf
+    if asked.no_repeat_ngram and np.isneginf(adjusted.max()):
+        adjusted[EOS] = 0.0
     if asked.method == "greedy":
-        token, share = int(logits.argmax()), 0.0
+        token, share = int(adjusted.argmax()), 0.0
     else:
-        token, share = _draw_one(logits, asked, float(history.draws[len(history.tokens)]))
-    return token, float(model[token]) - normaliser, share
-
-
-def _log_sum_exp(logits: NDArray[np.float32]) -> float:
-    highest = logits.max()
-    return float(highest) + math.log(float(np.exp(logits - highest).sum()))
+        token, share = _draw_one(adjusted, asked, float(history.draws[len(history.tokens)]))
+    return token, float(logits[token]) - normaliser, share
 
 
 def _draw_one(logits: NDArray[np.float32], asked: Sampling, draw: float) -> tuple[int, float]:
-    """`_draw` for one row."""
-    weights = logits - logits.max()
-    weights /= np.float32(asked.temperature)
-    np.exp(weights, out=weights)
+    """`_draw` for one row, whose logits are overwritten."""
+    logits -= logits.max()
+    if asked.temperature != 1.0:
+        logits /= np.float32(asked.temperature)
+    weights = np.exp(logits, out=logits)
     total = float(weights.sum())
     both = bool(asked.top_k) and asked.top_p < 1.0
     floor = _FLOOR if both else max(asked.min_p, _FLOOR)
@@ -316,27 +329,39 @@ def _draw_one(logits: NDArray[np.float32], asked: Sampling, draw: float) -> tupl
     by_min_p = asked.min_p >= _FLOOR and not both
     by_top_p = not asked.top_k and asked.top_p < 1.0 and float(values.sum()) >= asked.top_p * total
     if not (by_min_p or by_top_p or 0 < asked.top_k <= len(tokens)):
-        tokens, values = np.arange(len(weights)), weights.astype(np.float64)
-    kept = values * _kept_one(values, total, asked)
-    cumulative = kept.cumsum()
-    place = int(cumulative.searchsorted(draw * cumulative[-1], side="right"))
-    if place == len(kept) or kept[place] == 0.0:  # a draw that rounding put behind the last kept token
-        place = int(np.flatnonzero(kept)[-1])
-    return int(tokens[place]), math.log(kept[place] / cumulative[-1])
+        tokens = np.flatnonzero(weights)
+        values = weights[tokens].astype(np.float64)
+    kept = _kept_one(values, total, asked)
+    if kept is not None:
+        tokens, values = tokens[kept], values[kept]
+    cumulative = values.cumsum()
+    place = min(int(cumulative.searchsorted(draw * cumulative[-1], side="right")), len(values) - 1)
+    return int(tokens[place]), math.log(values[place] / cumulative[-1])
 
 
-def _kept_one(values: NDArray[np.float64], total: float, asked: Sampling) -> NDArray[np.bool_]:
-    """`_kept` for one row."""
-    kept = values > 0.0
+def _kept_one(values: NDArray[np.float64], total: float, asked: Sampling) -> NDArray[np.bool_] | None:
+    """`_kept` for one row; None where all stays."""
+    count = len(values)
     if asked.top_k or asked.top_p < 1.0:
-        order = np.argsort(-values, kind="stable")
-        ranked = values[order]
-        if asked.top_k:
-            kept[order[asked.top_k :]] = False
-            total = float(ranked[: asked.top_k].sum())
-        if asked.top_p < 1.0:
-            before = ranked.cumsum() - ranked
-            kept[order[before >= asked.top_p * total]] = False
-    if asked.min_p > 0.0:
-        kept &= values.astype(np.float32) >= np.float32(asked.min_p)
+        ranked = np.sort(values)[::-1]
+        if 0 < asked.top_k < count:
+            count = asked.top_k
+            total = float(ranked[:count].sum())
+        elif asked.top_k:
+            total = float(ranked.sum())
+        if asked.top_p < 1.0:  # a token stays where those before it have not reached p
+            reached = int(ranked[:count].cumsum().searchsorted(asked.top_p * total, side="left"))
+            count = min(reached + 1, count)
+        if asked.min_p > 0.0:
+            count = min(count, int((ranked >= np.float32(asked.min_p)).sum()))
+        return _largest(values, ranked, count)
+    return values >= np.float32(asked.min_p) if asked.min_p > 0.0 else None
+
+
+def _largest(values: NDArray[np.float64], ranked: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Returns the mask of the `count` largest values; of equal ones the first."""
+    kept: NDArray[np.bool_] = values >= ranked[count - 1]
+    surplus = int(kept.sum()) - count
+    if surplus:
+        kept[np.flatnonzero(values == ranked[count - 1])[-surplus:]] = False
     return kept

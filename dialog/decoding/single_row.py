@@ -161,11 +161,10 @@ class SingleRow:
 
 
 def _sigmoid(values: _Array) -> None:
-    np.clip(values, -80.0, None, out=values)  # exp(-x) stays finite in float32
-    np.negative(values, out=values)
-    np.exp(values, out=values)
-    values += 1.0
-    np.reciprocal(values, out=values)
+    values *= np.float32(0.5)  # sigmoid(x) = (1 + tanh(x / 2)) / 2, which overflows nowhere
+    np.tanh(values, out=values)
+    values += np.float32(1.0)
+    values *= np.float32(0.5)
 
 
 def _only(level: Any) -> GRULayer:

@@ -22,6 +22,10 @@ ASKED = [
 ]
 
 
+def batch_of(model) -> DecodingBatch:
+    return DecodingBatch(model, lambda: single_row_of(model))
+
+
 def draft(index: int) -> Draft:
     asked = ASKED[index % len(ASKED)]
     return Draft(History.of(asked, reply_generator(3, index)), 3, index, "")
@@ -35,8 +39,8 @@ def planned(model, index: int) -> DecoderState:
 
 
 def alone(model, index: int, may_be_alone: bool = True) -> Draft:
-    batch, own = DecodingBatch(model), draft(index)
-    batch._may_be_alone = may_be_alone
+    batch = DecodingBatch(model, lambda: single_row_of(model) if may_be_alone else None)
+    own = draft(index)
     batch.join([own], planned(model, index))
     assert list(batch.run()) == [own]
     return own
@@ -50,7 +54,7 @@ def model(request):
 def test_replies_that_join_at_any_token_are_those_that_they_are_alone(model) -> None:
     with torch.inference_mode():
         count, draw = 24, random.Random(1)
-        waiting, ended, batch = [draft(index) for index in range(count)], [], DecodingBatch(model)
+        waiting, ended, batch = [draft(index) for index in range(count)], [], batch_of(model)
         widths = set()
         while waiting or len(batch):
             for _ in range(draw.choice([0, 0, 1, 4]) if len(batch) else 1):
@@ -72,7 +76,7 @@ def test_replies_that_join_at_any_token_are_those_that_they_are_alone(model) -> 
 
 def test_what_leaves_changes_nothing_for_the_others(model) -> None:
     with torch.inference_mode():
-        drafts, batch = [draft(index) for index in range(6)], DecodingBatch(model)
+        drafts, batch = [draft(index) for index in range(6)], batch_of(model)
         for own in drafts:
             batch.join([own], planned(model, own.index))
         ended = [*batch.step(), *batch.step()]
@@ -86,7 +90,7 @@ def test_what_leaves_changes_nothing_for_the_others(model) -> None:
 
 def test_a_batch_may_run_empty_and_fill_again(model) -> None:
     with torch.inference_mode():
-        batch = DecodingBatch(model)
+        batch = batch_of(model)
         for index in (2, 5):
             own = draft(index)
             batch.join([own], planned(model, index))
