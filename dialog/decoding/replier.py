@@ -6,25 +6,43 @@ generator of its own, the same number of times a token whatever stands beside it
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from dialog.conversation import Conversation
 from dialog.decoding.batch import DecodingBatch, Draft
-from dialog.decoding.context_cache import ContextCache, prefix_hashes
+from dialog.decoding.reading import ContextReader, Reading
 from dialog.decoding.replies import Reply, Sampling
 from dialog.decoding.sampling import History, reply_generator
 from dialog.decoding.single_row import single_row_of
 from dialog.errors import UsageError
-from dialog.models.base import ContextState, DecoderState, ReplyModel
+from dialog.models.base import DecoderState, ReplyModel
 from dialog.run_folder import Run
-from dialog.text.batches import EOS, utterances_of
+from dialog.text.batches import EOS
 from dialog.text.normalise import normalise
 from dialog.text.tokenizer import StreamDecoder, Tokenizer
 
-__all__ = ["Replier"]
+__all__ = ["Asked", "Replier", "without_nul"]
 
 _CACHE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A reply that is asked for.
+
+    Attributes:
+        reading: of the conversation.
+        sampling: how its tokens are chosen.
+        seed: with `index`, fixes it.
+        index: its place among the replies of this seed.
+    """
+
+    reading: Reading
+    sampling: Sampling
+    seed: int
+    index: int
 
 
 class Replier:
@@ -41,9 +59,11 @@ class Replier:
         self, model: ReplyModel, tokenizer: Tokenizer, model_hash: str, cache_bytes: int = _CACHE_BYTES
     ) -> None:
         self._model = model.eval()
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
+        """The model's own."""
         self._model_hash = model_hash
-        self._cache = ContextCache(cache_bytes)
+        self.reader = ContextReader(self._model, tokenizer, cache_bytes)
+        """Reads the contexts, and keeps their states."""
         self._alone = functools.cache(lambda: single_row_of(model))
 
     @staticmethod
@@ -78,12 +98,22 @@ class Replier:
         """
         if num_replies < 1:
             raise UsageError(f"{num_replies} replies were asked for, but it must be 1 or more")
-        drafts, state = self._start(conversations, sampling, range(num_replies), seed)
-        batch = DecodingBatch(self._model, self._alone)
+        if not conversations:
+            return []
+        seeds = [seed] * len(conversations) if isinstance(seed, int) else seed
+        readings = [self.open(conversation) for conversation in conversations]
+        self.reader.read_all(readings)
+        asked = [
+            Asked(reading, sampling, own, index)
+            for reading, own in zip(readings, seeds, strict=True)
+            for index in range(num_replies)
+        ]
+        batch = self.new_batch()
+        drafts, state = self.begin(asked)
         batch.join(drafts, state)
         for _ in batch.run():
             pass
-        replies = [self._finish(draft) for draft in drafts]
+        replies = [self.finish(draft) for draft in drafts]
         return [replies[i : i + num_replies] for i in range(0, len(replies), num_replies)]
 
     def stream(
@@ -103,8 +133,10 @@ class Replier:
             index: its place among the replies of this seed.
             stop: asked before each token; when it says True the reply ends there, by `stop`.
         """
-        (draft,), state = self._start([conversation], sampling, [index], seed)
-        batch, text = DecodingBatch(self._model, self._alone), StreamDecoder(self._tokenizer)
+        reading = self.open(conversation)
+        self.reader.read_all([reading])
+        (draft,), state = self.begin([Asked(reading, sampling, seed, index)])
+        batch, text = self.new_batch(), StreamDecoder(self.tokenizer)
         batch.join([draft], state)
         while draft.ended is None:
             if stop is not None and stop():
@@ -113,57 +145,45 @@ class Replier:
             batch.step()
             piece = "" if draft.tokens[-1] == EOS else text.push(draft.tokens[-1])
             if piece:
-                yield _without_nul(piece)
+                yield without_nul(piece)
         rest = text.finish()
         if rest:
-            yield _without_nul(rest)
-        yield self._finish(draft)
+            yield without_nul(rest)
+        yield self.finish(draft)
+
+    def open(self, conversation: Conversation) -> Reading:
+        """Begins to read a conversation; `reader` goes on with it.
+
+        Raises:
+            UsageError: there is no turn to answer.
+        """
+        return self.reader.open(conversation)
 
     @torch.inference_mode()
-    def _start(
-        self,
-        conversations: Sequence[Conversation],
-        sampling: Sampling,
-        indices: Sequence[int],
-        seed: int | Sequence[int],
-    ) -> tuple[list[Draft], DecoderState]:
-        contexts, states = [], []
-        seeds = [seed] * len(conversations) if isinstance(seed, int) else seed
-        for conversation, own in zip(conversations, seeds, strict=True):
-            context_hash, state = self._read(conversation)
-            states += [state] * len(indices)
-            contexts += [(own, index, context_hash) for index in indices]
+    def begin(self, asked: Sequence[Asked]) -> tuple[list[Draft], DecoderState]:
+        """Starts replies to conversations that are read; returns the drafts and their planned states."""
+        states = [one.reading.state for one in asked]
         context = states[0] if len(states) == 1 else type(states[0]).concat(states)
-        generators = [reply_generator(own, index) for own, index, _ in contexts]
+        generators = [reply_generator(one.seed, one.index) for one in asked]
         planned = self._model.plan(context, generators)
         drafts = [
-            Draft(History.of(sampling, generator), *asked)
-            for generator, asked in zip(generators, contexts, strict=True)
+            Draft(History.of(one.sampling, generator), one.seed, one.index, one.reading.context_hash)
+            for one, generator in zip(asked, generators, strict=True)
         ]
         if planned.latents is not None:
             for draft, latent in zip(drafts, planned.latents.tolist(), strict=True):
                 draft.latent = tuple(latent)
         return drafts, planned
 
-    def _read(self, conversation: Conversation) -> tuple[str, ContextState]:
-        """Reads what of a conversation is not known yet; returns its hash and its state."""
-        texts = _joined_texts(conversation)
-        if not texts:
-            raise UsageError("the conversation has no text to answer; give at least one turn with words")
-        hashes = prefix_hashes(texts)
-        known, state = self._cache.longest(hashes)
-        if state is None:
-            state = self._model.start(1)
-        device = next(self._model.parameters()).device
-        for tokens in self._tokenizer.encode_all(texts[known:]):
-            state = self._model.observe(state, utterances_of([tokens]).to(device))
-        self._cache.keep(hashes[-1], state)
-        return hashes[-1], state
+    def new_batch(self) -> DecodingBatch:
+        """Returns an empty batch of this model's."""
+        return DecodingBatch(self._model, self._alone)
 
-    def _finish(self, draft: Draft) -> Reply:
+    def finish(self, draft: Draft) -> Reply:
+        """Returns the reply that a draft has become."""
         assert draft.ended is not None, "the reply is under way"
         return Reply(
-            text=normalise(_without_nul(self._tokenizer.decode(draft.tokens))),
+            text=normalise(without_nul(self.tokenizer.decode(draft.tokens))),
             tokens=tuple(draft.tokens),
             ended=draft.ended,
             log_probability=draft.log_probability,
@@ -178,23 +198,6 @@ class Replier:
         )
 
 
-def _without_nul(text: str) -> str:
+def without_nul(text: str) -> str:
     """No text of people holds NUL, and no database takes it; as a byte it could still be drawn."""
     return text.replace("\0", "\ufffd")
-
-
-def _joined_texts(conversation: Conversation) -> list[str]:
-    """Returns the texts of `join_neighbours` over the normalised turns that have words.
-
-    It passes over the whole chat at every turn, so it makes no objects on its way.
-    """
-    texts: list[str] = []
-    speaker = None
-    for turn in conversation.turns:
-        text = normalise(turn.text)
-        if text and texts and turn.speaker == speaker:
-            texts[-1] = f"{texts[-1]} {text}"
-        elif text:
-            texts.append(text)
-            speaker = turn.speaker
-    return texts
