@@ -7,6 +7,7 @@ it. A reply that is alone in the batch, on the CPU, is decoded by `single_row`, 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from dialog.decoding.replies import Ended, Sampling
@@ -16,6 +17,10 @@ from dialog.models.base import DecoderState, ReplyModel
 from dialog.text.batches import BOS, EOS
 
 __all__ = ["DecodingBatch", "Draft"]
+
+_MOST_IDLE = 1 / 8
+"""Share of the rows whose replies have ended that are carried along."""
+_IDLE = History(Sampling("greedy", max_tokens=1), np.zeros(1))
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +73,9 @@ class Draft:
 class DecodingBatch:
     """Replies of one model that are decoded together.
 
+    Rows of replies that have ended stay until there are many of them, or until others join, for each
+    change of the rows copies the whole state.
+
     Args:
         model: in evaluation mode.
         alone: gives what decodes a reply that is alone, or None; asked when first there is one. Without it
@@ -78,68 +86,84 @@ class DecodingBatch:
         self, model: ReplyModel, alone: Callable[[], SingleRowWeights | None] = lambda: None
     ) -> None:
         self._model, self._alone_weights = model, alone
-        self._drafts: list[Draft] = []
+        self._rows: list[Draft | None] = []  # None is a row whose reply has ended
         self._tokens: torch.Tensor | None = None  # (row,), what each row reads next
         self._state: DecoderState | None = None
-        self._rows: SamplingRows | None = None
+        self._settings: SamplingRows | None = None
         self._alone: SingleRow | None = None
 
     def __len__(self) -> int:
-        """How many rows the model steps."""
-        return len(self._drafts)
+        """How many replies are under way."""
+        return sum(draft is not None for draft in self._rows)
 
     @property
-    def drafts(self) -> Sequence[Draft]:
+    def drafts(self) -> list[Draft]:
         """The replies under way."""
-        return self._drafts
+        return [draft for draft in self._rows if draft is not None]
 
     @torch.inference_mode()
     def join(self, drafts: Sequence[Draft], state: DecoderState) -> None:
         """Takes replies in, with their planned states, a row each."""
         tokens = torch.full((len(drafts),), BOS, device=state.hidden.device)
         self._leave_alone()
+        self._compact()
         if self._state is None or self._tokens is None:
             self._state, self._tokens = state, tokens
         else:
             self._state = type(state).concat([self._state, state])
             self._tokens = torch.cat([self._tokens, tokens])
-        self._drafts += drafts
-        self._rows = None
+        self._rows += drafts
+        self._settings = None
 
     @torch.inference_mode()
     def leave(self, drafts: Sequence[Draft]) -> None:
         """Lets replies go that are no longer wanted."""
         gone = {id(draft) for draft in drafts}
-        self._keep([row for row, draft in enumerate(self._drafts) if id(draft) not in gone])
+        self._rows = [None if id(draft) in gone else draft for draft in self._rows]
+        self._after_leaving()
 
     @torch.inference_mode()
     def step(self) -> list[Draft]:
         """Decodes a token of every reply; returns those that ended by it, which have left."""
-        if len(self._drafts) == 1 and self._go_alone():
-            return self._step_alone()
-        assert self._state is not None and self._tokens is not None, "there is nothing to decode"
-        if self._rows is None:
-            self._rows = SamplingRows.of([draft.history for draft in self._drafts], self._tokens.device)
-        logits, self._state = self._model.step(self._tokens, self._state)
-        chosen = next_tokens(logits, self._rows)
-        self._tokens = torch.tensor(chosen.tokens, device=logits.device)
-        for row, draft in enumerate(self._drafts):
-            draft.add(chosen.tokens[row], chosen.log_probabilities[row], chosen.filtered[row])
-        ended = [draft for draft in self._drafts if draft.ended]
+        if len(self._rows) == 1 and self._go_alone():
+            self._step_alone()
+        else:
+            self._step_together()
+        ended = [draft for draft in self._rows if draft is not None and draft.ended]
         if ended:
-            self._keep([row for row, draft in enumerate(self._drafts) if not draft.ended])
+            self._rows = [None if draft is None or draft.ended else draft for draft in self._rows]
+            self._after_leaving()
         return ended
 
     def run(self) -> Iterator[Draft]:
         """Decodes until every reply has ended; yields each when it ends."""
-        while self._drafts:
+        while self._rows:
             yield from self.step()
 
-    def _keep(self, rows: list[int]) -> None:
-        if len(rows) == len(self._drafts):
+    def _step_together(self) -> None:
+        assert self._state is not None and self._tokens is not None, "there is nothing to decode"
+        if self._settings is None:
+            histories = [_IDLE if draft is None else draft.history for draft in self._rows]
+            self._settings = SamplingRows.of(histories, self._tokens.device)
+        logits, self._state = self._model.step(self._tokens, self._state)
+        chosen = next_tokens(logits, self._settings)
+        self._tokens = torch.tensor(chosen.tokens, device=logits.device)
+        for row, draft in enumerate(self._rows):
+            if draft is not None:
+                draft.add(chosen.tokens[row], chosen.log_probabilities[row], chosen.filtered[row])
+
+    def _after_leaving(self) -> None:
+        self._settings = None
+        idle = sum(draft is None for draft in self._rows)
+        if idle > len(self._rows) * _MOST_IDLE or len(self._rows) - idle == 1:
+            self._compact()
+
+    def _compact(self) -> None:
+        """Lets go the rows whose replies have ended."""
+        rows = [row for row, draft in enumerate(self._rows) if draft is not None]
+        if len(rows) == len(self._rows):
             return
-        self._drafts = [self._drafts[row] for row in rows]
-        self._rows = None
+        self._rows = [self._rows[row] for row in rows]
         if not rows:
             self._state = self._tokens = self._alone = None
         elif self._state is not None and self._tokens is not None:
@@ -152,19 +176,16 @@ class DecodingBatch:
             self._alone = None if weights is None else weights.begin(self._state)
         return self._alone is not None
 
-    def _step_alone(self) -> list[Draft]:
-        (draft,), alone = self._drafts, self._alone
-        assert alone is not None
+    def _step_alone(self) -> None:
+        (draft,), alone = self._rows, self._alone
+        assert draft is not None and alone is not None
         before = draft.tokens[-1] if draft.tokens else BOS
         draft.add(*next_token(alone.step(before), draft.history))
-        if draft.ended is None:
-            return []
-        self._keep([])
-        return [draft]
 
     def _leave_alone(self) -> None:
         """Goes back to a state of the model, for others join."""
-        if self._alone is not None and self._drafts:
-            last = self._drafts[0].tokens[-1:] or [BOS]
+        if self._alone is not None and self._rows:
+            draft = self._rows[0]
+            last = draft.tokens[-1:] if draft is not None and draft.tokens else [BOS]
             self._state, self._tokens = self._alone.state(), torch.tensor(last)
         self._alone = None
