@@ -9,13 +9,15 @@
     ├── CorpusError             a prepared corpus that is missing, damaged or does not fit
     ├── RunFolderError          a run folder that is missing, damaged or does not fit
     ├── TrainingError           training cannot start or go on
-    └── StoreError              the session store cannot be opened or used
+    ├── StoreError              the session store cannot be opened or used
+    └── BusyError               more requests wait than the server takes; try again
 
 A message is one sentence: what was found, what was expected, what to do next.
 The command prints it and exits with 1, or with 2 for a `UsageError`.
 """
 
 __all__ = [
+    "BusyError",
     "ConfigError",
     "CorpusError",
     "DialogError",
@@ -67,3 +69,7 @@ class TrainingError(DialogError):
 
 class StoreError(DialogError):
     """The session store cannot be opened or used."""
+
+
+class BusyError(DialogError):
+    """More requests wait than the server takes, or it is stopping; the same request may be sent again."""

@@ -1,0 +1,296 @@
+"""Continuous batching: one model, one worker, and requests whose replies join and leave its batch at any token.
+
+Yu et al. 2022, "Orca: A Distributed Serving System for Transformer-Based Generative Models", section 4.1
+(iteration-level scheduling). A round of the worker lets waiting requests in, reads one utterance of each
+conversation that is not read yet, and decodes one token of every reply under way. A long history that must
+be read anew so holds nobody up. Each reply is the one that `Replier.reply` gives alone.
+
+Nobody waits for a reader: the worker only writes tokens down, and those who want them look (`Ticket`).
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+
+from dialog.conversation import Conversation
+from dialog.decoding.batch import Draft
+from dialog.decoding.reading import Reading
+from dialog.decoding.replier import Asked, Replier, without_nul
+from dialog.decoding.replies import Reply, Sampling
+from dialog.errors import BusyError, UsageError
+from dialog.text.batches import EOS
+from dialog.text.tokenizer import StreamDecoder
+
+__all__ = ["Engine", "Ticket"]
+
+_JOIN_SHARE = 1 / 16
+"""New replies wait until they are this share of those under way, for letting rows in copies the state …"""
+_JOIN_ROUNDS = 4
+"""… but no longer than so many tokens."""
+
+
+class Ticket:
+    """A request to an `Engine`: some replies to one conversation.
+
+    Attributes:
+        future: its replies, by index; those that had begun, if it was cancelled. Callbacks run in the
+            engine's worker and must be short.
+        drafts: its replies under way; their `tokens` grow while they are decoded.
+        changed: set when tokens have come, for one who waits.
+    """
+
+    def __init__(self, reading: Reading, asked: list[Asked]) -> None:
+        self.future: Future[list[Reply]] = Future()
+        self.future.set_running_or_notify_cancel()
+        self.drafts: list[Draft] = []
+        self.changed = threading.Event()
+        self._reading, self._asked = reading, deque(asked)
+        self._is_cancelled = False
+
+    def cancel(self) -> None:
+        """Ends its replies at the next token, by `stop`; what there is of them is its result."""
+        self._is_cancelled = True
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens decoded so far, of all its replies."""
+        return sum(len(draft.tokens) for draft in self.drafts)
+
+
+class Engine:
+    """Answers many conversations at once with one model; may be called from any thread.
+
+    Args:
+        replier: whose model, tokenizer and kept contexts are used.
+        max_rows: replies that are decoded at once; further ones wait.
+        max_waiting: requests that may wait.
+    """
+
+    def __init__(self, replier: Replier, max_rows: int = 256, max_waiting: int = 1024) -> None:
+        self.replier = replier
+        self._max_rows, self._max_waiting = max_rows, max_waiting
+        self._waiting: deque[Ticket] = deque()
+        self._reading: list[Ticket] = []
+        self._ready: deque[Ticket] = deque()
+        self._batch = replier.new_batch()
+        self._owners: dict[int, Ticket] = {}  # by id(draft)
+        self._rounds_waited = self._num_tokens = 0
+        self._is_closed = False
+        self._has_work = threading.Condition()
+        self._worker = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._worker.start()
+
+    @staticmethod
+    def _refusal() -> BusyError:
+        return BusyError("the server is stopping; send the message again in a moment")
+
+    @property
+    def num_waiting(self) -> int:
+        """Requests that no reply of is being decoded yet."""
+        return len(self._waiting) + len(self._reading)
+
+    @property
+    def num_running(self) -> int:
+        """Replies that are being decoded."""
+        return len(self._owners)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens decoded since the start."""
+        return self._num_tokens
+
+    def submit(
+        self,
+        conversation: Conversation,
+        sampling: Sampling,
+        num_replies: int = 1,
+        seed: int = 0,
+        first_index: int = 0,
+    ) -> Ticket:
+        """Asks for replies and returns at once.
+
+        Args:
+            conversation: whose last turn is answered.
+            sampling: how tokens are chosen.
+            num_replies: how many.
+            seed: with the index, fixes each.
+            first_index: of the first; the others follow.
+
+        Raises:
+            UsageError: no turn to answer, or fewer than one reply asked for.
+            BusyError: too many requests wait, or the engine is closed.
+        """
+        if num_replies < 1:
+            raise UsageError(f"{num_replies} replies were asked for, but it must be 1 or more")
+        if len(self._waiting) >= self._max_waiting:
+            raise self._busy()
+        reading = self.replier.open(conversation)
+        asked = [Asked(reading, sampling, seed, first_index + place) for place in range(num_replies)]
+        ticket = Ticket(reading, asked)
+        with self._has_work:
+            if self._is_closed:
+                raise self._refusal()
+            if len(self._waiting) >= self._max_waiting:
+                raise self._busy()
+            self._waiting.append(ticket)
+            self._has_work.notify()
+        return ticket
+
+    def reply(
+        self, conversation: Conversation, sampling: Sampling, num_replies: int = 1, seed: int = 0
+    ) -> list[Reply]:
+        """As `Replier.reply`; waits for the replies.
+
+        Raises:
+            UsageError, BusyError: as `submit`.
+        """
+        return self.submit(conversation, sampling, num_replies, seed).future.result()
+
+    def stream(
+        self,
+        conversation: Conversation,
+        sampling: Sampling,
+        seed: int = 0,
+        index: int = 0,
+        stop: Callable[[], bool] | None = None,
+    ) -> Iterator[str | Reply]:
+        """As `Replier.stream`; a reply that is stopped before it began yields nothing.
+
+        `stop` is asked at each token that comes. A reader that goes away stops its reply.
+        """
+        ticket = self.submit(conversation, sampling, 1, seed, index)
+        ticket.future.add_done_callback(lambda _: ticket.changed.set())
+        text, place = StreamDecoder(self.replier.tokenizer), 0
+        try:
+            while True:
+                ticket.changed.wait()
+                ticket.changed.clear()
+                is_done = ticket.future.done()
+                if stop is not None and stop():
+                    ticket.cancel()
+                for draft in ticket.drafts:
+                    tokens = draft.tokens[place:]
+                    place += len(tokens)
+                    piece = "".join(text.push(token) for token in tokens if token != EOS)
+                    if piece:
+                        yield without_nul(piece)
+                if is_done:
+                    break
+        finally:
+            ticket.cancel()
+        rest = text.finish()
+        if rest:
+            yield without_nul(rest)
+        yield from ticket.future.result()
+
+    def close(self) -> None:
+        """Ends the worker; what is under way fails with a `BusyError`."""
+        with self._has_work:
+            self._is_closed = True
+            self._has_work.notify()
+        self._worker.join()
+
+    def _busy(self) -> BusyError:
+        return BusyError(
+            f"busy: {len(self._waiting)} requests wait already, as many as this server takes; try again in a moment"
+        )
+
+    def _run(self) -> None:
+        while True:
+            with self._has_work:
+                while not (self._is_closed or self._waiting or self._reading or self._ready or self._owners):
+                    self._has_work.wait()
+                if self._is_closed:
+                    break
+                self._admit()
+            try:
+                self._round()
+            except Exception as error:  # a model that fails, or no memory: those in the batch are told
+                self._fail(error)
+        self._fail(self._refusal())
+
+    def _admit(self) -> None:
+        """Lets requests in while there are rows for them, several at a time where many are under way."""
+        running = len(self._owners)
+        self._rounds_waited += 1
+        is_due = len(self._waiting) >= running * _JOIN_SHARE or self._rounds_waited >= _JOIN_ROUNDS
+        if not self._waiting or not is_due:
+            return
+        self._rounds_waited = 0
+        rows = running + sum(len(ticket._asked) for ticket in (*self._reading, *self._ready))
+        while self._waiting and rows < self._max_rows:
+            ticket = self._waiting.popleft()
+            if ticket._is_cancelled:
+                ticket.future.set_result([])
+                continue
+            rows += len(ticket._asked)
+            self._reading.append(ticket)
+
+    def _round(self) -> None:
+        self._drop_cancelled()
+        self.replier.reader.advance([ticket._reading for ticket in self._reading])
+        self._ready += [ticket for ticket in self._reading if not ticket._reading.unread]
+        self._reading = [ticket for ticket in self._reading if ticket._reading.unread]
+        self._join()
+        if not self._owners:
+            return
+        progressing = {id(ticket): ticket for ticket in self._owners.values()}
+        self._num_tokens += len(self._owners)
+        ended = self._batch.step()
+        for draft in ended:
+            self._settle(self._owners.pop(id(draft)))
+        for ticket in progressing.values():
+            ticket.changed.set()
+
+    def _join(self) -> None:
+        """Begins the replies whose conversations are read, as far as there are rows."""
+        joining: list[tuple[Ticket, Asked]] = []
+        while self._ready and len(self._owners) + len(joining) < self._max_rows:
+            ticket = self._ready[0]
+            joining.append((ticket, ticket._asked.popleft()))
+            if not ticket._asked:
+                self._ready.popleft()
+        if not joining:
+            return
+        drafts, state = self.replier.begin([asked for _, asked in joining])
+        for (ticket, _), draft in zip(joining, drafts, strict=True):
+            ticket.drafts.append(draft)
+            self._owners[id(draft)] = ticket
+        self._batch.join(drafts, state)
+
+    def _drop_cancelled(self) -> None:
+        gone = [t for t in (*self._reading, *self._ready) if t._is_cancelled]
+        gone += {id(t): t for t in self._owners.values() if t._is_cancelled}.values()
+        if not gone:
+            return
+        self._reading = [ticket for ticket in self._reading if not ticket._is_cancelled]
+        self._ready = deque(ticket for ticket in self._ready if not ticket._is_cancelled)
+        leaving = []
+        for ticket in {id(ticket): ticket for ticket in gone}.values():
+            ticket._asked.clear()
+            for draft in ticket.drafts:
+                if self._owners.pop(id(draft), None) is not None:
+                    draft.ended = "stop"
+                    leaving.append(draft)
+            self._settle(ticket)
+        self._batch.leave(leaving)
+
+    def _settle(self, ticket: Ticket) -> None:
+        """Gives a request its replies, if all of them have ended."""
+        if not ticket._asked and all(draft.ended for draft in ticket.drafts) and not ticket.future.done():
+            ticket.future.set_result([self.replier.finish(draft) for draft in ticket.drafts])
+
+    def _fail(self, error: BaseException) -> None:
+        """Tells all requests that were let in, and all others if the engine is closed, why there is no reply."""
+        tickets = [*self._reading, *self._ready, *self._owners.values()]
+        if self._is_closed:
+            tickets += self._waiting
+            self._waiting.clear()
+        self._reading, self._owners = [], {}
+        self._ready.clear()
+        self._batch = self.replier.new_batch()
+        for ticket in tickets:
+            if not ticket.future.done():
+                ticket.future.set_exception(error)
+            ticket.changed.set()
