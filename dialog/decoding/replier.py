@@ -58,11 +58,12 @@ class Replier:
     def __init__(
         self, model: ReplyModel, tokenizer: Tokenizer, model_hash: str, cache_bytes: int = _CACHE_BYTES
     ) -> None:
-        self._model = model.eval()
+        self.model = model.eval()
+        """The model, in evaluation mode."""
         self.tokenizer = tokenizer
         """The model's own."""
         self._model_hash = model_hash
-        self.reader = ContextReader(self._model, tokenizer, cache_bytes)
+        self.reader = ContextReader(self.model, tokenizer, cache_bytes)
         """Reads the contexts, and keeps their states."""
         self._alone = functools.cache(lambda: single_row_of(model))
 
@@ -165,7 +166,7 @@ class Replier:
         states = [one.reading.state for one in asked]
         context = states[0] if len(states) == 1 else type(states[0]).concat(states)
         generators = [reply_generator(one.seed, one.index) for one in asked]
-        planned = self._model.plan(context, generators)
+        planned = self.model.plan(context, generators)
         drafts = [
             Draft(History.of(one.sampling, generator), one.seed, one.index, one.reading.context_hash)
             for one, generator in zip(asked, generators, strict=True)
@@ -177,7 +178,7 @@ class Replier:
 
     def new_batch(self) -> DecodingBatch:
         """Returns an empty batch of this model's."""
-        return DecodingBatch(self._model, self._alone)
+        return DecodingBatch(self.model, self._alone)
 
     def finish(self, draft: Draft) -> Reply:
         """Returns the reply that a draft has become."""

@@ -13,7 +13,7 @@ stands behind x_t in W_i's columns, and its product is computed once a row.
 
 Why not `torch.nn.GRU` on the CPU: its backward pass computes a weight-gradient product for each time
 step. `_Scan` keeps the gate gradients and computes one product for all steps, and it never touches
-padding. On CUDA the layer calls cuDNN with the same weights.
+padding. On CUDA, and where no gradient is wanted, the layer calls torch's own with the same weights.
 
 | paper | here |
 |---|---|
@@ -75,8 +75,8 @@ class GRULayer(nn.Module):
         """
         if initial is None:
             initial = inputs.new_zeros(len(packing.lengths), self.hidden_size)
-        if inputs.is_cuda and packing.num_tokens:
-            return self._cudnn(inputs, packing, initial, constant)
+        if packing.num_tokens and _has_faster_fused(inputs):
+            return self._fused(inputs, packing, initial, constant)
         gates = functional.linear(inputs, self.weight_input[:, : self.input_size], self.bias_input)
         if constant is not None:
             gates = gates + self.project_constant(constant)[packing.rows]
@@ -90,7 +90,7 @@ class GRULayer(nn.Module):
         )
         return outputs
 
-    def _cudnn(self, inputs: Tensor, packing: Packing, initial: Tensor, constant: Tensor | None) -> Tensor:
+    def _fused(self, inputs: Tensor, packing: Packing, initial: Tensor, constant: Tensor | None) -> Tensor:
         if constant is not None:
             inputs = torch.cat([inputs, constant.to(inputs.dtype)[packing.rows]], dim=1)
         rows = packing.batch_sizes[0]  # rows of length 0 stand last and have no output
@@ -117,6 +117,11 @@ class GRULayer(nn.Module):
         candidate = torch.tanh(gates[:, 2 * size :] + reset * recurrent[:, 2 * size :])
         new: Tensor = candidate + update * (hidden - candidate)
         return new
+
+
+def _has_faster_fused(inputs: Tensor) -> bool:
+    """On CUDA always; on the CPU where nothing is kept for a backward pass, and in full precision."""
+    return inputs.is_cuda or not (torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"))
 
 
 def run_fused(layer: GRULayer, inputs: Tensor, packing: Packing, initial: Tensor) -> tuple[Tensor, Tensor]:

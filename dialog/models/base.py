@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from dialog.models.config import Settings
 from dialog.text.batches import Batch, Utterances
@@ -77,13 +76,14 @@ class State:
 
 def _concat(tensors: Sequence[Tensor]) -> Tensor:
     shape = [max(sizes) for sizes in zip(*(t.shape[1:] for t in tensors), strict=True)]
-    padded = []
+    if all(list(tensor.shape[1:]) == shape for tensor in tensors):
+        return torch.cat(list(tensors))
+    whole = tensors[0].new_zeros(sum(map(len, tensors)), *shape)
+    start = 0
     for tensor in tensors:
-        missing = [
-            size for have, want in zip(tensor.shape[1:], shape, strict=True) for size in (want - have, 0)
-        ]
-        padded.append(functional.pad(tensor, missing[::-1]))
-    return torch.cat(padded)
+        whole[(slice(start, start + len(tensor)), *map(slice, tensor.shape[1:]))] = tensor
+        start += len(tensor)
+    return whole
 
 
 class ContextState(State):

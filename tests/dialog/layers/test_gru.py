@@ -77,7 +77,7 @@ def test_torchs_own_gru_gives_the_same_by_the_same_weights(lengths, reverse) -> 
     initial = random(len(lengths), 4, seed=3).requires_grad_()
     constant = random(len(lengths), 2, seed=4).requires_grad_()
     ours = layer(inputs, packing, initial, constant)
-    theirs = layer._cudnn(inputs, packing, initial, constant)
+    theirs = layer._fused(inputs, packing, initial, constant)
     torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=0)
     final = run_fused(
         layer,
