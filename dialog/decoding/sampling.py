@@ -30,10 +30,10 @@ from dialog.text.batches import BOS, EOS, PAD, UNK
 __all__ = ["Chosen", "History", "SamplingRows", "adjust", "next_token", "next_tokens", "reply_generator"]
 
 _CONTROLS = [PAD, UNK, BOS]
-_FLOOR = 1e-3
-"""Of the weights that filters look at first."""
-_MOST_CANDIDATES = 1024
-"""Rows with more weights above the floor are sorted whole."""
+_FLOORS = (1e-3, 2e-4, 2e-5, 0.0)
+"""Of the weights that filters look at, one after another, until they hold all that is kept."""
+_FEW_CANDIDATES = 256
+"""Rows with more are sorted apart, so that one of them does not widen all."""
 
 
 def reply_generator(seed: int, index: int) -> torch.Generator:
@@ -191,27 +191,38 @@ def _draw(logits: Tensor, rows: SamplingRows, draws: Tensor) -> tuple[Tensor, Te
     """Returns the drawn tokens (row,) and their log-probabilities under the filtered distribution."""
     weights = logits.sub_(logits.amax(1, keepdim=True)).div_(rows.temperature[:, None]).exp_()
     totals = weights.sum(1).double()
-    candidates = _candidates(weights, _floors(rows))
-    narrow = _covered(rows, candidates, totals)
-    if bool(narrow.all()):
-        return _invert(*candidates.padded(), totals, rows, draws)
-    tokens, shares = torch.empty_like(candidates.counts), torch.empty_like(totals)
-    some = torch.nonzero(narrow)[:, 0]
-    if len(some):
-        own = _candidates(weights[some], _floors(rows)[some])
-        tokens[some], shares[some] = _invert(*own.padded(), totals[some], rows.select(some), draws[some])
-    wide = torch.nonzero(~narrow)[:, 0]
-    everything = torch.arange(weights.shape[1], device=logits.device).expand(len(wide), -1)
-    tokens[wide], shares[wide] = _invert(
-        everything, weights[wide], totals[wide], rows.select(wide), draws[wide]
+    tokens, shares = (
+        torch.empty(len(weights), dtype=torch.int64, device=logits.device),
+        torch.empty_like(totals),
     )
+    filtered = torch.isfinite(rows.top_k) | torch.isfinite(rows.top_p) | (rows.min_p > 0)
+    everything = torch.nonzero(~filtered)[:, 0]
+    if len(everything):
+        tokens[everything], shares[everything] = _invert(None, weights[everything], draws[everything])
+    left = torch.nonzero(filtered)[:, 0]
+    for floor in _FLOORS:
+        if not len(left):
+            break
+        own = rows.select(left)
+        some = weights if len(left) == len(weights) else weights[left]
+        candidates = _candidates(some, _floors(own, floor))
+        covered = _covered(own, candidates, totals[left], floor)
+        few = candidates.counts <= _FEW_CANDIDATES
+        for group in (covered & few, covered & ~few):  # padded to alike widths
+            places = torch.nonzero(group)[:, 0]
+            if len(places):
+                ids, values = candidates.padded(places)
+                at = left[places]
+                values = values * _kept(values, totals[at], rows.select(at))
+                tokens[at], shares[at] = _invert(ids, values, draws[at])
+        left = left[~covered]
     return tokens, shares
 
 
-def _floors(rows: SamplingRows) -> Tensor:
+def _floors(rows: SamplingRows, floor: float) -> Tensor:
     """Weights below it are kept by no filter, or by none where a row is `_covered`; (row,) float32."""
     both = torch.isfinite(rows.top_k) & torch.isfinite(rows.top_p)  # top-p needs the weight of all top k
-    return torch.where(both, _FLOOR, rows.min_p.clamp(min=_FLOOR)).float()
+    return torch.where(both, floor, rows.min_p.clamp(min=floor)).float()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +234,18 @@ class _Candidates:
     weight: Tensor
     counts: Tensor  # (row,)
 
-    def padded(self) -> tuple[Tensor, Tensor]:
-        """Returns ids and weights, (row, candidate) each, 0 behind a row's last."""
-        before = self.counts.cumsum(0) - self.counts
-        place = torch.arange(len(self.row), device=self.row.device) - before[self.row]
-        shape = len(self.counts), int(self.counts.max())
-        tokens, weights = self.token.new_zeros(shape), self.weight.new_zeros(shape)
-        tokens[self.row, place] = self.token
-        weights[self.row, place] = self.weight
+    def padded(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns ids and weights of some rows, (row, candidate) each, 0 behind a row's last."""
+        number = torch.full_like(self.counts, -1)
+        number[rows] = torch.arange(len(rows), device=rows.device)
+        row = number[self.row]
+        row, token, weight = row[row >= 0], self.token[row >= 0], self.weight[row >= 0]
+        counts = self.counts[rows]
+        place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
+        shape = len(rows), int(counts.max())
+        tokens, weights = token.new_zeros(shape), weight.new_zeros(shape)
+        tokens[row, place] = token
+        weights[row, place] = weight
         return tokens, weights
 
 
@@ -239,39 +254,32 @@ def _candidates(weights: Tensor, floors: Tensor) -> _Candidates:
     return _Candidates(row, token, weights[row, token].double(), torch.bincount(row, minlength=len(weights)))
 
 
-def _covered(rows: SamplingRows, candidates: _Candidates, totals: Tensor) -> Tensor:
+def _covered(rows: SamplingRows, candidates: _Candidates, totals: Tensor, floor: float) -> Tensor:
     """Whether the weights above the floor hold all that a row keeps."""
+    if floor == 0.0:
+        return torch.ones_like(totals, dtype=torch.bool)
     has_top_k, has_top_p = torch.isfinite(rows.top_k), torch.isfinite(rows.top_p)
     masses = torch.zeros_like(totals).index_add_(0, candidates.row, candidates.weight)
-    by_min_p = (rows.min_p >= _FLOOR) & ~(has_top_k & has_top_p)
+    by_min_p = (rows.min_p >= floor) & ~(has_top_k & has_top_p)
     by_top_p = ~has_top_k & has_top_p & (masses >= rows.top_p * totals)
-    by_top_k = has_top_k & (candidates.counts >= rows.top_k)
-    return (by_min_p | by_top_p | by_top_k) & (candidates.counts <= _MOST_CANDIDATES)
+    return by_min_p | by_top_p | (has_top_k & (candidates.counts >= rows.top_k))
 
 
-def _invert(
-    tokens: Tensor, weights: Tensor, totals: Tensor, rows: SamplingRows, draws: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Filters candidates and draws one of each row.
+def _invert(tokens: Tensor | None, weights: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
+    """Draws a candidate of each row.
 
     Args:
-        tokens: (row, candidate), ids, rising.
-        weights: (row, candidate).
-        totals: (row,), of all tokens' weights.
-        rows: settings.
+        tokens: (row, candidate), ids, rising; None for all tokens.
+        weights: (row, candidate), 0 where a candidate is not kept.
         draws: (row,) in [0, 1).
     """
-    weights = weights.double()
-    kept = weights * _kept(weights, totals, rows)
-    cumulative = kept.cumsum(1)
-    reached = cumulative[:, -1:]
+    cumulative = weights.cumsum(1, dtype=torch.float64)
+    reached = cumulative[:, -1:].contiguous()
     places = torch.searchsorted(cumulative, draws[:, None] * reached, right=True)
-    last = (
-        (kept > 0).long().mul(torch.arange(1, kept.shape[1] + 1, device=kept.device)).argmax(1, keepdim=True)
-    )
-    places = torch.minimum(places, last)  # a draw that rounding put behind the last kept token
-    shares = (kept.gather(1, places) / reached).log()
-    return tokens.gather(1, places)[:, 0], shares[:, 0]
+    # A draw that rounding put behind the last kept token: that token is where the sum is first reached.
+    places = torch.minimum(places, torch.searchsorted(cumulative, reached))
+    shares = (weights.gather(1, places) / reached).log()[:, 0]
+    return (places if tokens is None else tokens.gather(1, places))[:, 0], shares
 
 
 def _kept(weights: Tensor, totals: Tensor, rows: SamplingRows) -> Tensor:
@@ -323,10 +331,10 @@ def _draw_one(logits: NDArray[np.float32], asked: Sampling, draw: float) -> tupl
     weights = np.exp(logits, out=logits)
     total = float(weights.sum())
     both = bool(asked.top_k) and asked.top_p < 1.0
-    floor = _FLOOR if both else max(asked.min_p, _FLOOR)
+    floor = _FLOORS[0] if both else max(asked.min_p, _FLOORS[0])
     tokens = np.flatnonzero(weights >= np.float32(floor))
     values = weights[tokens].astype(np.float64)
-    by_min_p = asked.min_p >= _FLOOR and not both
+    by_min_p = asked.min_p >= _FLOORS[0] and not both
     by_top_p = not asked.top_k and asked.top_p < 1.0 and float(values.sum()) >= asked.top_p * total
     if not (by_min_p or by_top_p or 0 < asked.top_k <= len(tokens)):
         tokens = np.flatnonzero(weights)

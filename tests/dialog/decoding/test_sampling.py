@@ -107,16 +107,16 @@ def spread(values: Sequence[float]) -> list[float]:
     return [value + place * 1e-2 for place, value in enumerate(values)]
 
 
-@pytest.mark.parametrize(("floor", "most"), [(1e-3, 1024), (0.3, 1024), (1e-3, 2)])
+@pytest.mark.parametrize(("floors", "few"), [((1e-3, 0.0), 256), ((0.5, 0.1, 0.0), 256), ((0.1, 0.0), 2)])
 @settings(max_examples=120, deadline=None)
 @given(batch=rows)
-def test_filters_are_what_they_are_defined_to_be(floor, most, batch) -> None:
-    before = module._FLOOR, module._MOST_CANDIDATES
-    module._FLOOR, module._MOST_CANDIDATES = floor, most
+def test_filters_are_what_they_are_defined_to_be(floors, few, batch) -> None:
+    before = module._FLOORS, module._FEW_CANDIDATES
+    module._FLOORS, module._FEW_CANDIDATES = floors, few
     try:
         check_by_definition(batch)
     finally:
-        module._FLOOR, module._MOST_CANDIDATES = before
+        module._FLOORS, module._FEW_CANDIDATES = before
 
 
 def check_by_definition(batch) -> None:
