@@ -1,34 +1,37 @@
-"""Named Repliers, each loaded once, when it is first asked for."""
+"""Named engines, each loaded once, when it is first asked for: the page and the API share them."""
 
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from app.settings import Serving
 from app.shipped import run_path, shipped_models
 from dialog.errors import DialogError, RunFolderError
 
 if TYPE_CHECKING:
-    from dialog.decoding.replier import Replier
+    from dialog.decoding.engine import Engine
 
 __all__ = ["Bots"]
 
 
 class Bots:
-    """Repliers by name; safe to use from several threads.
+    """Engines by name; safe to use from several threads.
 
     Args:
         folders: run folders by name, in the order in which they are shown.
+        serving: how each is served.
     """
 
-    def __init__(self, folders: Mapping[str, Path]) -> None:
+    def __init__(self, folders: Mapping[str, Path], serving: Serving | None = None) -> None:
         self._folders = dict(folders)
+        self._serving = serving or Serving()
         self._locks = {name: threading.Lock() for name in folders}
-        self._loaded: dict[str, Replier] = {}
+        self._loaded: dict[str, tuple[Engine, dict[str, Any]]] = {}
         self._failed: dict[str, DialogError] = {}
 
     @staticmethod
-    def of(runs: Sequence[str]) -> "Bots":
+    def of(runs: Sequence[str], serving: Serving | None = None) -> "Bots":
         """Makes the bots of some run folders or shipped models; of all shipped models when none is named.
 
         Raises:
@@ -46,19 +49,47 @@ class Bots:
             raise RunFolderError(
                 "there is no shipped model; name the folder of a trained run: hred serve RUN"
             )
-        return Bots(folders)
+        return Bots(folders, serving)
 
     @property
     def names(self) -> list[str]:
         """The bots' names, in order."""
         return list(self._folders)
 
-    def replier(self, name: str) -> "Replier":
-        """Returns a Replier, loaded now if it was not yet.
+    def engine(self, name: str) -> "Engine":
+        """Returns an engine, loaded now if it was not yet.
 
         Raises:
             RunFolderError: there is no such bot, or its folder cannot be loaded (the others still can).
         """
+        return self._get(name)[0]
+
+    def loaded(self) -> dict[str, "Engine"]:
+        """Returns the engines that are there already, by name."""
+        return {name: engine for name, (engine, _) in list(self._loaded.items())}
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """Returns a bot's name, kind, precision, number of parameters, bytes of its weights, and model hash.
+
+        Raises:
+            RunFolderError: as `engine`.
+        """
+        return self._get(name)[1]
+
+    def load_all(self) -> None:
+        """Loads every bot; what fails is told when it is asked for."""
+        for name in self.names:
+            try:
+                self.engine(name)
+            except DialogError:
+                continue
+
+    def close(self) -> None:
+        """Ends the engines; who waits for a reply is told that the server stops."""
+        for engine in self.loaded().values():
+            engine.close()
+
+    def _get(self, name: str) -> tuple["Engine", dict[str, Any]]:
         if name not in self._folders:
             raise RunFolderError(f"there is no model {name!r} here; choose one of {', '.join(self.names)}")
         with self._locks[name]:
@@ -68,20 +99,25 @@ class Bots:
                 self._load(name)
             return self._loaded[name]
 
-    def load_all(self) -> None:
-        """Loads every bot; what fails is told when it is asked for."""
-        for name in self.names:
-            try:
-                self.replier(name)
-            except DialogError:
-                continue
-
     def _load(self, name: str) -> None:
+        from dialog.decoding.engine import Engine
         from dialog.decoding.replier import Replier
         from dialog.run_folder import load_run
 
+        serving = self._serving
         try:
-            self._loaded[name] = Replier.from_run(load_run(self._folders[name]))
+            run = load_run(self._folders[name])
         except DialogError as error:
             self._failed[name] = error
             raise
+        replier = Replier(run.model, run.tokenizer, run.model_hash, serving.context_bytes)
+        weights = list(run.model.state_dict().values())
+        description = {
+            "name": name,
+            "kind": run.name,
+            "precision": "float32",
+            "parameters": sum(weight.numel() for weight in weights),
+            "bytes": sum(weight.numel() * weight.element_size() for weight in weights),
+            "model_hash": run.model_hash,
+        }
+        self._loaded[name] = (Engine(replier, serving.max_rows, serving.max_waiting), description)

@@ -12,10 +12,26 @@ from typing import Self
 
 import platformdirs
 
-__all__ = ["Settings"]
+__all__ = ["Serving", "Settings"]
 
 APP_NAME = "hred"
 STORE_NAME = "sessions.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How each model is served.
+
+    Attributes:
+        max_rows: replies that are decoded at once; further ones wait.
+        max_waiting: requests that may wait; further ones are told to try again.
+        context_bytes: for the states of conversations that are kept, so that a further turn costs one
+            utterance; the least recently used go first, and are made again when they are needed.
+    """
+
+    max_rows: int = 256
+    max_waiting: int = 1024
+    context_bytes: int = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)

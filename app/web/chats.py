@@ -121,10 +121,10 @@ class Chats:
             reply was stopped before its first token.
         """
         conversation = self._store.conversation(owner, session_id, leaf=parent)
-        replier = self.bots.replier(model)
+        engine = self.bots.engine(model)
         stop = threading.Event()
         self._running[owner, session_id] = stop
-        stream = replier.stream(conversation, sampling, seed, stop=stop.is_set)
+        stream = engine.stream(conversation, sampling, seed, stop=stop.is_set)
         text, shown, reply, stored = "", 0.0, None, None
         try:
             for piece in stream:
@@ -186,7 +186,7 @@ class Chats:
         conversation = self._store.conversation(owner, session_id, leaf=parent)
         for model in self.bots.names:
             try:
-                replies = self.bots.replier(model).reply(conversation, sampling, num_replies, seed)
+                replies = self.bots.engine(model).reply(conversation, sampling, num_replies, seed)
             except DialogError as error:
                 yield model, str(error)
                 continue

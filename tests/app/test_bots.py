@@ -29,14 +29,14 @@ def test_a_bot_is_loaded_once_however_many_ask_at_once(folder):
 
     def ask():
         together.wait()
-        got.append(bots.replier("hred"))
+        got.append(bots.engine("hred"))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(got) == 4 and len({id(replier) for replier in got}) == 1
+    assert len(got) == 4 and len({id(engine) for engine in got}) == 1
 
 
 def test_nothing_is_loaded_before_it_is_asked_for(tmp_path):
@@ -48,13 +48,13 @@ def test_a_damaged_run_gives_its_sentence_and_the_others_still_answer(folder, tm
     bots.load_all()
     for _ in range(2):
         with pytest.raises(RunFolderError, match=str(tmp_path)):
-            bots.replier("broken")
-    assert bots.replier("hred") is bots.replier("hred")
+            bots.engine("broken")
+    assert bots.engine("hred") is bots.engine("hred")
 
 
 def test_an_unknown_name_is_told_which_there_are(folder):
     with pytest.raises(RunFolderError, match="choose one of hred"):
-        Bots({"hred": folder}).replier("gpt")
+        Bots({"hred": folder}).engine("gpt")
 
 
 def test_two_folders_of_one_name_are_two_bots(folder):
