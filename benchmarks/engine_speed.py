@@ -4,13 +4,15 @@
 
 RUN is a run folder; without one, the shipped models are measured.
 
-- `bare`: a batch of as many replies as chats, none of which ends, decoded by the model's `step` and the
-  sampling alone; this is the limit;
-- `engine`: as many chats as clients hold, each of whom sends a message, waits for the whole reply and sends
-  the next one, so that replies of 5 to 40 tokens join and leave all the time, and each message is read.
+- `bare decoding`: a batch of as many replies as chats, none of which ends, decoded by the model's `step` and
+  the sampling alone;
+- `one batch`: bare decoding of the same work: as many chats at once, each with a reply and a message to read
+  and a reply of 22 tokens to decode, which all begin and end together;
+- `engine`: as many chats, each of whom sends a message, waits for the whole reply and sends the next one, so
+  that replies of 5 to 40 tokens (22 on average) join and leave all the time, and each turn is read.
 
-Both are measured in turns, several times, and compared pair by pair, for the machine is shared. Beside the
-share stands what reading the messages takes, which bare decoding does not do.
+All are measured in turns, several times, and compared turn by turn, for the machine is shared. The limit is
+`one batch`; beside it stands the share of `bare decoding`, which reads nothing.
 """
 
 import argparse
@@ -56,26 +58,28 @@ def main() -> None:
 
 def _measure(folder: Path, chats: int, seconds: float, pairs: int) -> dict[str, Any]:
     replier = Replier.from_run(load_run(folder))
-    bare, engine, shares = [], [], []
-    for pair in range(pairs + 1):
-        limit = _bare(replier, chats)
-        rate = _engine(replier, chats, seconds, pair)
-        if pair:  # the first one warms up
-            bare.append(limit)
-            engine.append(rate)
-            shares.append(rate / limit)
-    share = Spread.of(shares)
+    turns = [
+        (_bare(replier, chats), _one_batch(replier, chats, turn), _engine(replier, chats, seconds, turn))
+        for turn in range(pairs + 1)
+    ]
+    bare, one_batch, engine = zip(*turns[1:], strict=True)  # the first one warms up
+    share = Spread.of([rate / limit for rate, limit in zip(engine, one_batch, strict=True)])
+    of_bare = Spread.of([rate / limit for rate, limit in zip(engine, bare, strict=True)])
     print(
         f"{folder.name}, {chats} chats, {torch.get_num_threads()} threads: engine "
-        f"{Spread.of(engine).text(0)} tokens/s, bare {Spread.of(bare).text(0)}; share {share.text(2)}"
+        f"{Spread.of(engine).text(0)} tokens/s\n"
+        f"  one batch of the same work {Spread.of(one_batch).text(0)} tokens/s: share {share.text(2)}\n"
+        f"  bare decoding, nothing read {Spread.of(bare).text(0)} tokens/s: share {of_bare.text(2)}"
     )
     return {
         "name": f"{folder.name}: {chats} chats",
         "value": Spread.of(engine).median,
         "unit": "tokens/s",
-        "limit": Spread.of(bare).median,
+        "limit": Spread.of(one_batch).median,
         "share_of_limit": share.median,
         "spread": share.to_json(),
+        "bare_decoding": Spread.of(bare).median,
+        "share_of_bare_decoding": of_bare.median,
     }
 
 
@@ -100,6 +104,21 @@ def _bare(replier: Replier, chats: int, steps: int = 40) -> float:
     for _ in range(steps):
         batch.step()
     return chats * steps / (time.perf_counter() - start)
+
+
+def _one_batch(replier: Replier, chats: int, seed: int, length: int = 22) -> float:
+    """Returns tokens a second of a batch whose chats go on together: two turns to read, a reply to decode."""
+    sampling = replace(_SAMPLING, min_tokens=length, max_tokens=length)
+    draw, spent = random.Random(1000 + seed), 0.0
+    for number in range(3):
+        before = [_conversation(draw, 3) for _ in range(chats)]
+        replier.reader.read_all([replier.open(conversation) for conversation in before])
+        further = [_conversation(draw, 2).turns for _ in range(chats)]
+        start = time.perf_counter()
+        whole = [Conversation("", (*b.turns, *f[::-1])) for b, f in zip(before, further, strict=True)]
+        replier.reply_all(whole, sampling, seed=[number + 1000 * chat for chat in range(chats)])
+        spent += time.perf_counter() - start
+    return 3 * chats * length / spent
 
 
 def _engine(replier: Replier, chats: int, seconds: float, seed: int) -> float:
@@ -128,6 +147,8 @@ def _engine(replier: Replier, chats: int, seconds: float, seed: int) -> float:
     time.sleep(seconds)
     rate = (engine.num_tokens - before) / (time.perf_counter() - start)
     over.set()
+    while engine.num_waiting or engine.num_running:
+        time.sleep(0.01)
     engine.close()
     return rate
 

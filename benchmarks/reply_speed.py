@@ -3,7 +3,7 @@
     python benchmarks/reply_speed.py [RUN...] [--repeats 50]
 
 RUN is a run folder; without one, fresh models of the shipped sizes are measured. Everything goes through the
-Replier, as in the page: text in, text out. The end token is kept out, so that every reply has 20 tokens.
+Replier, as in the page: text in, text out. Every reply has 20 tokens, for it may not end before.
 
 - `reply`: seconds of one reply in a chat that goes on, beside the time of reading the weights that a token
   needs once a token, at the bandwidth of summing a buffer of their size;
@@ -25,21 +25,21 @@ from figures import Spread, print_result, seconds_of, words
 from dialog.conversation import Conversation, Turn
 from dialog.decoding.replier import Replier
 from dialog.decoding.replies import Sampling
-from dialog.models.base import ContextState, DecoderState, ReplyModel
+from dialog.models.base import ContextState, ReplyModel
 from dialog.models.registry import MODELS, build_model
 from dialog.run_folder import load_run
-from dialog.text.batches import EOS, Utterances
+from dialog.text.batches import Utterances
 from dialog.text.tokenizer import Tokenizer, train_tokenizer
 
 _TOKENS = 20
 _LATE_TURN = 1000
 _AT_ONCE = 64
-_SAMPLING = Sampling(top_p=0.9, max_tokens=_TOKENS)
+_SAMPLING = Sampling(top_p=0.9, min_tokens=_TOKENS, max_tokens=_TOKENS)
 _READ_AT_EACH_TOKEN = ("table.", "decoder.rnn.", "decoder.combine.")
 
 
-class EndlessModel:
-    """A model that never gives the end token, and that notes what it reads.
+class WatchedModel:
+    """A model that notes what it reads.
 
     Attributes:
         tokens_read: by `observe` since it was last set to 0.
@@ -53,7 +53,7 @@ class EndlessModel:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def eval(self) -> "EndlessModel":
+    def eval(self) -> "WatchedModel":
         """As the model's own."""
         self._model.eval()
         return self
@@ -64,12 +64,6 @@ class EndlessModel:
         self.tokens_read += int(utterances.lengths.sum())
         self.state_bytes = after.num_bytes
         return after
-
-    def step(self, tokens: torch.Tensor, state: DecoderState) -> tuple[torch.Tensor, DecoderState]:
-        """As the model's own, without the end."""
-        logits, after = self._model.step(tokens, state)
-        logits[:, EOS] = -torch.inf
-        return logits, after
 
 
 class Chat:
@@ -150,8 +144,8 @@ def _lines(vocabulary: list[str]) -> list[str]:
 
 
 def _measure(subject: Subject, repeats: int) -> tuple[list[dict[str, Any]], float]:
-    endless = EndlessModel(subject.model)
-    replier = Replier(cast(ReplyModel, endless), subject.tokenizer, "")
+    watched = WatchedModel(subject.model)
+    replier = Replier(cast(ReplyModel, watched), subject.tokenizer, "")
     chat = Chat(subject.tokenizer, subject.vocabulary)
     weights = [w for n, w in subject.model.named_parameters() if n.startswith(_READ_AT_EACH_TOKEN)]
     buffer = torch.ones(sum(weight.numel() for weight in weights))
@@ -160,7 +154,7 @@ def _measure(subject: Subject, repeats: int) -> tuple[list[dict[str, Any]], floa
     print(f"{subject.name}: {subject.model.num_parameters:,} parameters, {len(buffer):,} read at each token")
     figures = [
         _reply(subject.name, replier, chat, repeats, _TOKENS * one_reading),
-        _late_turn(subject.name, replier, endless, chat, repeats),
+        _late_turn(subject.name, replier, watched, chat, repeats),
         _at_once(subject.name, replier, chat, repeats, _TOKENS * one_reading),
     ]
     return figures, buffer.numel() * 4 / one_reading / 1e9
@@ -193,7 +187,7 @@ def _reply(name: str, replier: Replier, chat: Chat, repeats: int, limit: float) 
 
 
 def _late_turn(
-    name: str, replier: Replier, endless: EndlessModel, chat: Chat, repeats: int
+    name: str, replier: Replier, watched: WatchedModel, chat: Chat, repeats: int
 ) -> dict[str, Any]:
     """Both models' window is one turn, so it is full from the second turn on."""
     late = chat.conversation(_LATE_TURN - 2)
@@ -205,11 +199,11 @@ def _late_turn(
         found = {}
         for which in ("early", "late") if pair % 2 else ("late", "early"):
             conversation = chat.one_turn_later(early if which == "early" else late)
-            endless.tokens_read = 0
+            watched.tokens_read = 0
             start = time.perf_counter()
             (reply,) = replier.reply(conversation, _SAMPLING, seed=pair)
             seconds = time.perf_counter() - start
-            found[which] = (seconds, endless.tokens_read, endless.state_bytes, len(reply.tokens))
+            found[which] = (seconds, watched.tokens_read, watched.state_bytes, len(reply.tokens))
         if found["early"][1:] != found["late"][1:]:
             raise SystemExit(f"{name}: the two turns of a pair did unequal work: {found}")
         ratios.append(found["late"][0] / found["early"][0])

@@ -24,9 +24,9 @@ from dialog.text.tokenizer import StreamDecoder
 
 __all__ = ["Engine", "Ticket"]
 
-_JOIN_SHARE = 1 / 16
+_JOIN_SHARE = 1 / 4
 """New replies wait until they are this share of those under way, for letting rows in copies the state …"""
-_JOIN_ROUNDS = 4
+_JOIN_ROUNDS = 8
 """… but no longer than so many tokens."""
 
 
