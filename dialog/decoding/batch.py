@@ -10,17 +10,23 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from dialog.decoding.beam import BeamSearch
 from dialog.decoding.replies import Ended, Sampling
 from dialog.decoding.sampling import History, SamplingRows, next_token, next_tokens
 from dialog.decoding.single_row import SingleRow, SingleRowWeights
 from dialog.models.base import DecoderState, ReplyModel
 from dialog.text.batches import BOS, EOS
 
-__all__ = ["DecodingBatch", "Draft"]
+__all__ = ["DecodingBatch", "Draft", "rows_of"]
 
 _MOST_IDLE = 1 / 8
 """Share of the rows whose replies have ended that are carried along."""
 _IDLE = History(Sampling("greedy", max_tokens=1), np.zeros(1))
+
+
+def rows_of(sampling: Sampling) -> int:
+    """Returns the rows that a reply is decoded in."""
+    return sampling.beam_size if sampling.method == "beam" else 1
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +76,36 @@ class Draft:
             self.ended = "length"
 
 
+class _Search:
+    """A beam search under way, in as many rows as it has hypotheses, one behind the other.
+
+    Without a latent variable all replies to one context share a search: reply i is the i-th best that it
+    finds. With one, each reply has a z of its own and is the best for it.
+    """
+
+    def __init__(self, drafts: list[Draft]) -> None:
+        self.drafts = drafts
+        self.beam = BeamSearch(drafts[0].sampling)
+
+    def takes(self, draft: Draft) -> bool:
+        """Whether a further reply is found by the same search."""
+        first = self.drafts[0]
+        return (draft.latent, draft.context_hash, draft.sampling) == (
+            None,
+            first.context_hash,
+            first.sampling,
+        )
+
+    def close(self, drafts: Sequence[Draft]) -> None:
+        """Gives replies what was found for them; the last again, where less was found than asked for."""
+        found = self.beam.finish()
+        for draft in drafts:
+            one = found[min(draft.index if draft.latent is None else 0, len(found) - 1)]
+            draft.history.tokens[:] = one.tokens
+            draft.log_probability, draft.ended = one.log_probability, one.ended
+            draft.scores["beam"] = one.score
+
+
 class DecodingBatch:
     """Replies of one model that are decoded together.
 
@@ -86,25 +122,34 @@ class DecodingBatch:
         self, model: ReplyModel, alone: Callable[[], SingleRowWeights | None] = lambda: None
     ) -> None:
         self._model, self._alone_weights = model, alone
-        self._rows: list[Draft | None] = []  # None is a row whose reply has ended
+        self._rows: list[Draft | _Search | None] = []  # None is a row whose reply has ended
         self._tokens: torch.Tensor | None = None  # (row,), what each row reads next
         self._state: DecoderState | None = None
         self._settings: SamplingRows | None = None
         self._alone: SingleRow | None = None
 
     def __len__(self) -> int:
-        """How many replies are under way."""
-        return sum(draft is not None for draft in self._rows)
-
-    @property
-    def drafts(self) -> list[Draft]:
-        """The replies under way."""
-        return [draft for draft in self._rows if draft is not None]
+        """How many rows are decoded."""
+        return sum(row is not None for row in self._rows)
 
     @torch.inference_mode()
     def join(self, drafts: Sequence[Draft], state: DecoderState) -> None:
-        """Takes replies in, with their planned states, a row each."""
-        tokens = torch.full((len(drafts),), BOS, device=state.hidden.device)
+        """Takes replies in, with their planned states, a row each; a beam search then has several."""
+        rows: list[Draft | _Search | None] = []
+        origins: list[int] = []
+        for place, draft in enumerate(drafts):
+            last = rows[-1] if rows else None
+            if draft.sampling.method != "beam":
+                rows.append(draft)
+                origins.append(place)
+            elif isinstance(last, _Search) and last.takes(draft):
+                last.drafts.append(draft)
+            else:
+                search = _Search([draft])
+                rows += [search] * search.beam.num_rows
+                origins += [place] * search.beam.num_rows
+        tokens = torch.full((len(rows),), BOS, device=state.hidden.device)
+        state = state if origins == list(range(len(drafts))) else state.select(origins)
         self._leave_alone()
         self._compact()
         if self._state is None or self._tokens is None:
@@ -112,14 +157,21 @@ class DecodingBatch:
         else:
             self._state = type(state).concat([self._state, state])
             self._tokens = torch.cat([self._tokens, tokens])
-        self._rows += drafts
+        self._rows += rows
         self._settings = None
 
     @torch.inference_mode()
     def leave(self, drafts: Sequence[Draft]) -> None:
-        """Lets replies go that are no longer wanted."""
+        """Lets replies go that are no longer wanted: they end here, by `stop`."""
         gone = {id(draft) for draft in drafts}
-        self._rows = [None if id(draft) in gone else draft for draft in self._rows]
+        for search in self._searches():
+            search.close([draft for draft in search.drafts if id(draft) in gone])
+            search.drafts = [draft for draft in search.drafts if id(draft) not in gone]
+            if not search.drafts:
+                gone.add(id(search))
+        for draft in drafts:
+            draft.ended = "stop"
+        self._rows = [None if id(row) in gone else row for row in self._rows]
         self._after_leaving()
 
     @torch.inference_mode()
@@ -129,9 +181,15 @@ class DecodingBatch:
             self._step_alone()
         else:
             self._step_together()
-        ended = [draft for draft in self._rows if draft is not None and draft.ended]
+        ended: list[Draft] = [row for row in self._rows if isinstance(row, Draft) and row.ended]
+        gone = {id(draft) for draft in ended}
+        for search in self._searches():
+            if search.beam.done:
+                search.close(search.drafts)
+                ended += search.drafts
+                gone.add(id(search))
         if ended:
-            self._rows = [None if draft is None or draft.ended else draft for draft in self._rows]
+            self._rows = [None if id(row) in gone else row for row in self._rows]
             self._after_leaving()
         return ended
 
@@ -143,24 +201,39 @@ class DecodingBatch:
     def _step_together(self) -> None:
         assert self._state is not None and self._tokens is not None, "there is nothing to decode"
         if self._settings is None:
-            histories = [_IDLE if draft is None else draft.history for draft in self._rows]
+            histories = [row.history if isinstance(row, Draft) else _IDLE for row in self._rows]
             self._settings = SamplingRows.of(histories, self._tokens.device)
         logits, self._state = self._model.step(self._tokens, self._state)
         chosen = next_tokens(logits, self._settings)
         self._tokens = torch.tensor(chosen.tokens, device=logits.device)
-        for row, draft in enumerate(self._rows):
-            if draft is not None:
-                draft.add(chosen.tokens[row], chosen.log_probabilities[row], chosen.filtered[row])
+        for place, row in enumerate(self._rows):
+            if isinstance(row, Draft):
+                row.add(chosen.tokens[place], chosen.log_probabilities[place], chosen.filtered[place])
+        if any(isinstance(row, _Search) for row in self._rows):
+            self._advance_searches(logits)
+
+    def _advance_searches(self, logits: torch.Tensor) -> None:
+        assert self._state is not None and self._tokens is not None
+        origins = torch.arange(len(self._rows), device=logits.device)
+        for search in self._searches():
+            first = self._rows.index(search)
+            rows = slice(first, first + search.beam.num_rows)
+            self._tokens[rows], parents = search.beam.advance(logits[rows])
+            origins[rows] = first + parents
+        self._state = self._state.select(origins)
+
+    def _searches(self) -> list[_Search]:
+        return list({id(row): row for row in self._rows if isinstance(row, _Search)}.values())
 
     def _after_leaving(self) -> None:
         self._settings = None
-        idle = sum(draft is None for draft in self._rows)
+        idle = sum(row is None for row in self._rows)
         if idle > len(self._rows) * _MOST_IDLE or len(self._rows) - idle == 1:
             self._compact()
 
     def _compact(self) -> None:
         """Lets go the rows whose replies have ended."""
-        rows = [row for row, draft in enumerate(self._rows) if draft is not None]
+        rows = [place for place, row in enumerate(self._rows) if row is not None]
         if len(rows) == len(self._rows):
             return
         self._rows = [self._rows[row] for row in rows]
@@ -171,14 +244,14 @@ class DecodingBatch:
 
     def _go_alone(self) -> bool:
         """Whether the only row is decoded by itself from here on."""
-        if self._alone is None and self._state is not None:
+        if self._alone is None and self._state is not None and isinstance(self._rows[0], Draft):
             weights = self._alone_weights()
             self._alone = None if weights is None else weights.begin(self._state)
         return self._alone is not None
 
     def _step_alone(self) -> None:
         (draft,), alone = self._rows, self._alone
-        assert draft is not None and alone is not None
+        assert isinstance(draft, Draft) and alone is not None
         before = draft.tokens[-1] if draft.tokens else BOS
         draft.add(*next_token(alone.step(before), draft.history))
 
@@ -186,6 +259,6 @@ class DecodingBatch:
         """Goes back to a state of the model, for others join."""
         if self._alone is not None and self._rows:
             draft = self._rows[0]
-            last = draft.tokens[-1:] if draft is not None and draft.tokens else [BOS]
+            last = draft.tokens[-1:] if isinstance(draft, Draft) and draft.tokens else [BOS]
             self._state, self._tokens = self._alone.state(), torch.tensor(last)
         self._alone = None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from dialog.conversation import Conversation
-from dialog.decoding.batch import Draft
+from dialog.decoding.batch import Draft, rows_of
 from dialog.decoding.reading import Reading
 from dialog.decoding.replier import Asked, Replier, without_nul
 from dialog.decoding.replies import Reply, Sampling
@@ -51,6 +51,10 @@ class Ticket:
     def cancel(self) -> None:
         """Ends its replies at the next token, by `stop`; what there is of them is its result."""
         self._is_cancelled = True
+
+    @property
+    def _rows_to_come(self) -> int:
+        return sum(rows_of(asked.sampling) for asked in self._asked)
 
     @property
     def num_tokens(self) -> int:
@@ -118,11 +122,15 @@ class Engine:
             first_index: of the first; the others follow.
 
         Raises:
-            UsageError: no turn to answer, or fewer than one reply asked for.
+            UsageError: no turn to answer, no reply asked for, or a beam that is too large or too small.
             BusyError: too many requests wait, or the engine is closed.
         """
-        if num_replies < 1:
-            raise UsageError(f"{num_replies} replies were asked for, but it must be 1 or more")
+        self.replier.check(sampling, range(first_index, first_index + num_replies))
+        if rows_of(sampling) > self._max_rows:
+            raise UsageError(
+                f"the beam size is {sampling.beam_size}, but this server decodes {self._max_rows} rows at once: "
+                "choose a smaller beam"
+            )
         if len(self._waiting) >= self._max_waiting:
             raise self._busy()
         reading = self.replier.open(conversation)
@@ -218,13 +226,13 @@ class Engine:
         if not self._waiting or not is_due:
             return
         self._rounds_waited = 0
-        rows = running + sum(len(ticket._asked) for ticket in (*self._reading, *self._ready))
+        rows = len(self._batch) + sum(ticket._rows_to_come for ticket in (*self._reading, *self._ready))
         while self._waiting and rows < self._max_rows:
             ticket = self._waiting.popleft()
             if ticket._is_cancelled:
                 ticket.future.set_result([])
                 continue
-            rows += len(ticket._asked)
+            rows += ticket._rows_to_come
             self._reading.append(ticket)
 
     def _round(self) -> None:
@@ -246,8 +254,12 @@ class Engine:
     def _join(self) -> None:
         """Begins the replies whose conversations are read, as far as there are rows."""
         joining: list[tuple[Ticket, Asked]] = []
-        while self._ready and len(self._owners) + len(joining) < self._max_rows:
+        rows = len(self._batch)
+        while self._ready:
             ticket = self._ready[0]
+            rows += rows_of(ticket._asked[0].sampling)
+            if rows > self._max_rows:
+                break
             joining.append((ticket, ticket._asked.popleft()))
             if not ticket._asked:
                 self._ready.popleft()
@@ -261,20 +273,21 @@ class Engine:
 
     def _drop_cancelled(self) -> None:
         gone = [t for t in (*self._reading, *self._ready) if t._is_cancelled]
-        gone += {id(t): t for t in self._owners.values() if t._is_cancelled}.values()
+        gone += [t for t in self._owners.values() if t._is_cancelled]
+        gone = list({id(ticket): ticket for ticket in gone}.values())
         if not gone:
             return
         self._reading = [ticket for ticket in self._reading if not ticket._is_cancelled]
         self._ready = deque(ticket for ticket in self._ready if not ticket._is_cancelled)
         leaving = []
-        for ticket in {id(ticket): ticket for ticket in gone}.values():
+        for ticket in gone:
             ticket._asked.clear()
             for draft in ticket.drafts:
                 if self._owners.pop(id(draft), None) is not None:
-                    draft.ended = "stop"
                     leaving.append(draft)
-            self._settle(ticket)
         self._batch.leave(leaving)
+        for ticket in gone:
+            self._settle(ticket)
 
     def _settle(self, ticket: Ticket) -> None:
         """Gives a request its replies, if all of them have ended."""

@@ -97,8 +97,7 @@ class Replier:
             num_replies: to each.
             seed: of all, which then draw alike; or one for each conversation.
         """
-        if num_replies < 1:
-            raise UsageError(f"{num_replies} replies were asked for, but it must be 1 or more")
+        self.check(sampling, range(num_replies))
         if not conversations:
             return []
         seeds = [seed] * len(conversations) if isinstance(seed, int) else seed
@@ -134,23 +133,39 @@ class Replier:
             index: its place among the replies of this seed.
             stop: asked before each token; when it says True the reply ends there, by `stop`.
         """
+        self.check(sampling, range(index, index + 1))
         reading = self.open(conversation)
         self.reader.read_all([reading])
         (draft,), state = self.begin([Asked(reading, sampling, seed, index)])
-        batch, text = self.new_batch(), StreamDecoder(self.tokenizer)
+        batch, text, place = self.new_batch(), StreamDecoder(self.tokenizer), 0
         batch.join([draft], state)
         while draft.ended is None:
             if stop is not None and stop():
-                draft.ended = "stop"
+                batch.leave([draft])
                 break
             batch.step()
-            piece = "" if draft.tokens[-1] == EOS else text.push(draft.tokens[-1])
+            piece = "".join(text.push(token) for token in draft.tokens[place:] if token != EOS)
+            place = len(draft.tokens)
             if piece:
                 yield without_nul(piece)
         rest = text.finish()
         if rest:
             yield without_nul(rest)
         yield self.finish(draft)
+
+    def check(self, sampling: Sampling, indices: range) -> None:
+        """Checks that the replies `indices` can be asked for.
+
+        Raises:
+            UsageError: there is none, or a beam search finds fewer.
+        """
+        if not indices:
+            raise UsageError(f"{len(indices)} replies were asked for, but it must be 1 or more")
+        if sampling.method == "beam" and not self.model.is_latent and indices[-1] >= sampling.beam_size:
+            raise UsageError(
+                f"reply {indices[-1] + 1} was asked for, but a beam of {sampling.beam_size} finds "
+                f"{sampling.beam_size}: ask for fewer, or raise the beam size"
+            )
 
     def open(self, conversation: Conversation) -> Reading:
         """Begins to read a conversation; `reader` goes on with it.

@@ -59,6 +59,8 @@ class History:
     @staticmethod
     def of(sampling: Sampling, generator: torch.Generator) -> "History":
         """Draws all that a reply needs; a reply that ends early leaves the rest unread."""
+        if sampling.method != "sample":
+            return History(sampling, np.zeros(0))
         return History(
             sampling, torch.rand(sampling.max_tokens, generator=generator, dtype=torch.float64).numpy()
         )
@@ -183,7 +185,10 @@ def next_tokens(logits: Tensor, rows: SamplingRows) -> Chosen:
 
 
 def _next_draws(rows: SamplingRows, device: torch.device) -> Tensor:
-    draws = [history.draws[len(history.tokens)] for history in rows.histories]
+    draws = [
+        history.draws[len(history.tokens)] if history.sampling.method == "sample" else 0.0
+        for history in rows.histories
+    ]
     return torch.tensor(draws, dtype=torch.float64, device=device)
 
 

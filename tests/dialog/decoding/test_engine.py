@@ -29,6 +29,7 @@ ASKED = [
     Sampling("greedy", max_tokens=7),
     Sampling(top_p=0.9, max_tokens=15),
     Sampling(top_k=9, no_repeat_ngram=2, min_tokens=3, max_tokens=9),
+    Sampling("beam", beam_size=3, max_tokens=8),
 ]
 LONG = Sampling(temperature=2.0, min_tokens=400, max_tokens=400)
 ENDLESS = Sampling(temperature=2.0, min_tokens=20_000, max_tokens=20_000)
@@ -132,6 +133,8 @@ def test_bad_requests_are_refused_at_once(engine) -> None:
         engine.submit(Conversation("", (Turn("A", "  "),)), ASKED[0])
     with pytest.raises(UsageError, match="0 replies"):
         engine.reply(conversation(1), ASKED[0], 0)
+    with pytest.raises(UsageError, match="beam size is 9.*8 rows"):
+        engine.reply(conversation(1), Sampling("beam", beam_size=9))
 
 
 def test_a_failure_is_told_and_the_next_request_is_answered(engine, model, tokenizer, monkeypatch) -> None:
@@ -145,7 +148,7 @@ def test_a_failure_is_told_and_the_next_request_is_answered(engine, model, token
         with pytest.raises(torch.OutOfMemoryError, match="no memory"):
             ticket.future.result(10)
     monkeypatch.undo()
-    assert list(map(key, engine.reply(conversation(5), ASKED[1], 1, 5))) == alone(model, tokenizer, 5)
+    assert list(map(key, engine.reply(conversation(6), ASKED[1], 1, 6))) == alone(model, tokenizer, 6)
 
 
 def test_a_long_history_is_read_beside_the_replies_of_others(engine) -> None:

@@ -227,3 +227,37 @@ def test_prefixes_have_hashes_that_depend_on_all_before() -> None:
     assert one[0] == two[0]
     assert not {*one[1:]} & {*two[1:]}
     assert prefix_hashes(["ab", "c"]) == one[:3]
+
+
+BEAM = Sampling("beam", beam_size=6, max_tokens=8)
+
+
+def test_a_beam_search_finds_what_scores_best_alone_or_beside_others(model, tokenizer) -> None:
+    replier = fresh(model, tokenizer)
+    found = replier.reply(CHAT, BEAM, 4, seed=3)
+    assert all(reply.filtered_log_probability == 0.0 and "beam" in reply.scores for reply in found)
+    _, streamed_reply = streamed(fresh(model, tokenizer), CHAT, BEAM, seed=3, index=2)
+    assert streamed_reply.tokens == found[2].tokens
+    others = [conversation("you?"), conversation("I", "have", "cats " * 30)]
+    beside = fresh(model, tokenizer).reply_all([others[0], CHAT, others[1]], BEAM, 4, seed=3)[1]
+    assert tokens_of(beside) == tokens_of(found)
+    one = fresh(model, tokenizer).reply(CHAT, Sampling("beam", beam_size=1, max_tokens=8), 1, seed=3)
+    assert tokens_of(one) == tokens_of(
+        fresh(model, tokenizer).reply(CHAT, Sampling("greedy", max_tokens=8), 1, 3)
+    )
+    if model.is_latent:  # each has a z of its own
+        assert len({reply.latent for reply in found}) == 4
+    else:  # the best of one search, in order
+        ends = [(reply.ended != "end", -reply.scores["beam"]) for reply in found]
+        assert ends == sorted(ends)
+        assert len(set(tokens_of(found))) == 4
+        with pytest.raises(UsageError, match="a beam of 6 finds 6"):
+            replier.reply(CHAT, BEAM, 7)
+
+
+def test_a_beam_that_is_stopped_gives_what_it_has(model, tokenizer) -> None:
+    answers = iter([False, False, True])
+    pieces, reply = streamed(fresh(model, tokenizer), CHAT, BEAM, stop=functools.partial(next, answers))
+    assert reply.ended == "stop"
+    assert pieces == []
+    assert reply.tokens
