@@ -17,7 +17,7 @@ def tokenizer() -> Tokenizer:
 def small_model(name: str, tokenizer: Tokenizer, seed: int = 1) -> ReplyModel:
     torch.manual_seed(seed)
     sizes = {"vocab_size": tokenizer.num_tokens, "embedding_size": 12, "hidden_size": 16}
-    if name != "seq2seq":
+    if name in ("hred", "vhred"):
         sizes["context_size"] = 14
     model = build_model(name, sizes)
     with torch.no_grad():
