@@ -22,13 +22,14 @@ from flops import training_operations
 
 from dialog.corpus.tokenized import TokenizedCorpus
 from dialog.models.base import ReplyModel
-from dialog.models.registry import MODELS, build_model
+from dialog.models.registry import build_model
 from dialog.text.batches import Batch
 from dialog.text.loader import BatchLoader, EncodedSplit
 from dialog.training.config import training_config_class
 from dialog.training.memory import keep_freed_memory
 from dialog.training.objective import objective
 
+_MODELS = ["seq2seq", "hred", "vhred"]
 _LIMIT_SIZE = 2048
 _WARM_UP = 3
 
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--vocabulary", type=int, default=8000)
     parser.add_argument("--conversations", type=int, default=32, help="of a batch, at least")
     parser.add_argument("--updates", type=int, default=20, help="that are timed, 2 or more")
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--models", nargs="+", default=_MODELS, choices=_MODELS)
     parser.add_argument("--bag-of-words", action="store_true", help="VHRED with its bag-of-words loss")
     parser.add_argument("--give-memory-back", action="store_true", help="let malloc do as it does by itself")
     arguments = parser.parse_args()

@@ -17,7 +17,7 @@ __all__ = ["train"]
 def train(
     corpus: Annotated[Path, typer.Argument(help="Folder that `hred prepare` wrote.")],
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
-    model: Annotated[str | None, typer.Option(help="seq2seq, hred or vhred.  [default: hred]")] = None,
+    model: Annotated[str | None, typer.Option(help="seq2seq, hred, vhred or lm.  [default: hred]")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A size or a training setting; may be repeated."),

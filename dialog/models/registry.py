@@ -6,12 +6,13 @@ from typing import Any
 from dialog.errors import ConfigError
 from dialog.models.base import ReplyModel
 from dialog.models.hred import HRED
+from dialog.models.language import LanguageModel
 from dialog.models.seq2seq import Seq2Seq
 from dialog.models.vhred import VHRED
 
 __all__ = ["MODELS", "build_model", "model_class", "model_name"]
 
-MODELS: dict[str, type[Any]] = {"seq2seq": Seq2Seq, "hred": HRED, "vhred": VHRED}
+MODELS: dict[str, type[Any]] = {"seq2seq": Seq2Seq, "hred": HRED, "vhred": VHRED, "lm": LanguageModel}
 """Model classes by the name that commands and run folders use."""
 
 

@@ -134,7 +134,8 @@ def test_log_probabilities_are_those_that_the_model_scores(model, tokenizer) -> 
             latents = None if reply.latent is None else torch.tensor([reply.latent])
             scored = model.score(model.plan(state, [torch.Generator()], latents), replies).sum().item()
         assert reply.log_probability == pytest.approx(scored, abs=1e-4)
-        assert reply.filtered_log_probability >= reply.log_probability - 1e-9
+        if asked.temperature == 1.0:  # another need not make what was drawn more probable
+            assert reply.filtered_log_probability >= reply.log_probability - 1e-9
         if asked is not ASKED:
             assert reply.filtered_log_probability == 0.0
 

@@ -41,7 +41,9 @@ class Talks:
 @pytest.fixture(params=list(MODELS))
 def model(request) -> ReplyModel:
     torch.manual_seed(1)
-    sizes = {"vocab_size": 30, "embedding_size": 6, "hidden_size": 8, "max_utterance_tokens": 7}
+    sizes = {"vocab_size": 30, "embedding_size": 6, "hidden_size": 8}
+    if request.param != "lm":
+        sizes["max_utterance_tokens"] = 7
     return build_model(request.param, sizes).double()
 
 
