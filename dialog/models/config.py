@@ -6,7 +6,7 @@ field, the value and what is allowed.
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from dialog.errors import ConfigError
@@ -18,7 +18,12 @@ _TOO_LARGE = 2**31
 
 
 def setting(
-    default: Any, help: str, minimum: float = -math.inf, below: float = math.inf, multiple_of: int = 1
+    default: Any,
+    help: str,
+    minimum: float = -math.inf,
+    below: float = math.inf,
+    multiple_of: int = 1,
+    choices: Sequence[str] = (),
 ) -> Any:
     """Declares a field.
 
@@ -28,8 +33,15 @@ def setting(
         minimum: the least value allowed.
         below: values must be less than this.
         multiple_of: whole numbers must be a multiple of this.
+        choices: what a text may be; empty for any text.
     """
-    metadata = {"help": help, "minimum": minimum, "below": below, "multiple_of": multiple_of}
+    metadata = {
+        "help": help,
+        "minimum": minimum,
+        "below": below,
+        "multiple_of": multiple_of,
+        "choices": choices,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 

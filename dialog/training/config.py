@@ -50,13 +50,41 @@ class TrainingConfig(Settings):
 class LatentTrainingConfig(TrainingConfig):
     """How a model with a latent variable is trained, beyond what all have."""
 
-    kl_annealing_updates: int = setting(5_000, "updates until the KL weight has risen from 0 to 1", minimum=0)
+    kl_annealing_updates: int = setting(5_000, "updates until the KL weight stays at 1", minimum=0)
+    kl_schedule: str = setting(
+        "linear",
+        "how the KL weight rises: linear (Bowman et al. 2016), or cyclical (Fu et al. 2019): again and again",
+        choices=("linear", "cyclical"),
+    )
+    kl_cycles: int = setting(4, "cycles of the cyclical schedule in kl_annealing_updates", minimum=1)
+    kl_rising_share: float = setting(
+        0.5,
+        "share of a cycle in which the weight rises from 0 to 1; it stays there for the rest",
+        minimum=0.01,
+        below=1.000_001,
+    )
     free_bits: float = setting(
         0.0, "nats of KL a dimension that cost nothing (Kingma et al. 2016), of the batch's mean", minimum=0.0
     )
     bag_of_words_weight: float = setting(
         1.0, "weight of the bag-of-words loss, if the model has one", minimum=0.0
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kl_schedule == "linear":
+            for name in ("kl_cycles", "kl_rising_share"):
+                default = type(self).__dataclass_fields__[name].default
+                if getattr(self, name) != default:
+                    raise ConfigError(
+                        f"{name} is {getattr(self, name)}, but only the cyclical schedule has cycles; set "
+                        "kl_schedule=cyclical as well"
+                    )
+        elif self.kl_annealing_updates < 2 * self.kl_cycles:
+            raise ConfigError(
+                f"kl_annealing_updates is {self.kl_annealing_updates}, but {self.kl_cycles} cycles need two "
+                f"updates each: set {2 * self.kl_cycles} or more"
+            )
 
 
 def training_config_class(latent: bool) -> type[TrainingConfig]:

@@ -49,6 +49,9 @@ CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "checkpoint_minutes": (0.01, {}),
     "bfloat16": (True, {}),
     "kl_annealing_updates": (4, {}),
+    "kl_schedule": ("cyclical", {"kl_annealing_updates": 8}),
+    "kl_cycles": (2, {"kl_annealing_updates": 8, "kl_schedule": "cyclical"}),
+    "kl_rising_share": (1.0, {"kl_annealing_updates": 12, "kl_schedule": "cyclical"}),
     "free_bits": (1.0, {}),
     "bag_of_words_weight": (0.1, {}),
 }

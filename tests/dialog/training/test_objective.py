@@ -12,7 +12,7 @@ from dialog.errors import ConfigError
 from dialog.models.base import LossParts
 from dialog.training.config import LatentTrainingConfig, TrainingConfig, training_config_class
 from dialog.training.objective import objective
-from dialog.training.schedules import kl_weight, learning_rate
+from dialog.training.schedules import annealing_is_over, kl_weight, learning_rate
 
 PARTS = LossParts(
     nll=torch.tensor([6.0, 2.0]),
@@ -84,6 +84,35 @@ def test_the_kl_weight_rises_to_one_and_is_one_without_a_latent() -> None:
     assert kl_weight(1, TrainingConfig()) == 1.0
 
 
+def test_a_cyclical_kl_weight_is_that_of_the_paper() -> None:
+    config = LatentTrainingConfig(kl_annealing_updates=16, kl_schedule="cyclical", kl_cycles=2)
+    cycle = [0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0]
+    assert [kl_weight(update, config) for update in range(1, 20)] == [*cycle, *cycle, 1.0, 1.0, 1.0]
+    assert [annealing_is_over(update, config) for update in (8, 16, 17)] == [False, False, True]
+    slow = LatentTrainingConfig(
+        kl_annealing_updates=4, kl_schedule="cyclical", kl_cycles=1, kl_rising_share=1
+    )
+    assert [kl_weight(update, slow) for update in range(1, 7)] == [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(cycles=st.integers(1, 9), updates=st.integers(18, 500), share=st.floats(0.01, 1))
+def test_a_cyclical_kl_weight_starts_each_cycle_at_0_and_never_falls_in_it(cycles, updates, share) -> None:
+    config = LatentTrainingConfig(
+        kl_annealing_updates=updates, kl_schedule="cyclical", kl_cycles=cycles, kl_rising_share=share
+    )
+    weights = [kl_weight(update, config) for update in range(1, updates + 5)]
+    period = math.ceil(updates / cycles)
+    starts = [n for n, weight in enumerate(weights) if weight == 0]
+    assert starts == list(range(0, updates, period))
+    for start, end in pairwise([*starts, updates]):
+        cycle = weights[start:end]
+        assert all(before <= after <= 1 for before, after in pairwise(cycle))
+        risen = sum(weight < 1 for weight in cycle)
+        assert risen <= math.ceil(share * updates / cycles) + 1
+    assert weights[updates:] == [1.0] * 4
+
+
 def test_settings_that_cannot_be_are_named() -> None:
     assert training_config_class(False) is TrainingConfig
     for wrong, words in (
@@ -94,3 +123,17 @@ def test_settings_that_cannot_be_are_named() -> None:
     ):
         with pytest.raises(ConfigError, match=words):
             TrainingConfig.from_json(wrong)
+
+
+def test_a_schedule_takes_only_what_it_reads() -> None:
+    for wrong, words in (
+        ({"kl_schedule": "cosine"}, "kl_schedule is 'cosine', but must be one of linear, cyclical"),
+        ({"kl_cycles": 2}, "kl_cycles is 2, but only the cyclical schedule"),
+        ({"kl_rising_share": 0.2}, "kl_rising_share is 0.2, but only the cyclical schedule"),
+        ({"kl_rising_share": 1.1, "kl_schedule": "cyclical"}, "kl_rising_share is 1.1"),
+        ({"kl_annealing_updates": 7, "kl_schedule": "cyclical"}, "set 8 or more"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            LatentTrainingConfig.from_json(wrong)
+    config = LatentTrainingConfig(kl_schedule="cyclical", kl_cycles=3)
+    assert LatentTrainingConfig.from_json(config.to_json()) == config
