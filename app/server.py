@@ -1,4 +1,4 @@
-"""The server of the page: FastAPI around Gradio, a cookie that says whose chats are whose, strict headers."""
+"""The server of page and API: FastAPI around Gradio, a cookie that says whose chats are whose, strict headers."""
 
 import contextlib
 import os
@@ -25,6 +25,9 @@ _HEADERS = {
 }
 _CLOSED = ("/gradio_api/upload", "/gradio_api/proxy", "/gradio_api/file=")
 """Routes that Gradio opens to everybody and that this page has no use for."""
+
+_UNREAD_MILLISECONDS = 60_000
+"""A reader that takes nothing for so long loses its connection."""
 
 _Scope = MutableMapping[str, Any]
 _Message = MutableMapping[str, Any]
@@ -69,7 +72,7 @@ def _cookies(scope: _Scope) -> SimpleCookie:
 
 
 def make_server_app(bots: Bots, database_url: str) -> Any:
-    """Returns the ASGI application: the page at `/`, its store at `database_url`.
+    """Returns the ASGI application: the API at `/api`, the page at `/`, its store at `database_url`.
 
     Raises:
         StoreError: the store cannot be opened.
@@ -81,14 +84,16 @@ def make_server_app(bots: Bots, database_url: str) -> Any:
 
     from fastapi import FastAPI
 
+    from app.api import make_router
     from app.web.page import mount_page
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(make_router(bots))
     return _Guard(mount_page(app, bots, store))
 
 
 def run_server(bots: Bots, settings: Settings, host: str, port: int) -> None:
-    """Serves the page until it is interrupted.
+    """Serves page and API until it is interrupted.
 
     Raises:
         UsageError: the port is taken or the address is not this machine's.
@@ -107,16 +112,21 @@ def run_server(bots: Bots, settings: Settings, host: str, port: int) -> None:
     )
     # An open page holds a connection; at the end nobody waits for it.
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
-    uvicorn.Server(config).run(sockets=[listening])
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        bots.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; the connections inherit it
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MILLISECONDS)
     try:
         listening.bind((host, port))
-        listening.listen(128)
+        listening.listen(1024)
     except OSError as error:
         listening.close()
         raise UsageError(

@@ -1,0 +1,72 @@
+"""A real server in a thread: uvicorn, sockets, no mocks."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.api import make_router
+from app.bots import Bots
+
+TURNS = [{"speaker": "A", "text": "hello number 7"}, {"speaker": "B", "text": "how are you?"}]
+
+
+class Served:
+    """A server that listens on a port of its own, and the bots behind it."""
+
+    def __init__(self, bots: Bots) -> None:
+        self.bots = bots
+        app = FastAPI()
+        app.include_router(make_router(bots))
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(512)
+        self.port: int = listening.getsockname()[1]
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
+        self._thread.start()
+
+    def request(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection.request(method, path, data, {"Content-Type": content_type})
+        response = connection.getresponse()
+        text = response.read()
+        connection.close()
+        return response, text
+
+    def send(self, path: str, values: Any) -> socket.socket:
+        """Sends a request and returns the socket, unread."""
+        body = json.dumps(values).encode()
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        connection.sendall(head.encode() + b"\r\n\r\n" + body)
+        return connection
+
+    def wait_until(self, condition: Any, seconds: float = 20.0) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it never came to be"
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+        self.bots.close()
+
+
+def events(data: bytes) -> list[tuple[str, Any]]:
+    """Returns the events of a stream: name and value."""
+    found = []
+    for block in data.decode().split("\n\n"):
+        if block:
+            name, value = block.split("\n")
+            found.append((name.removeprefix("event: "), json.loads(value.removeprefix("data: "))))
+    return found
