@@ -107,10 +107,10 @@ class Bots:
         serving = self._serving
         try:
             run = load_run(self._folders[name])
+            replier = Replier.from_run(run, serving.context_bytes)
         except DialogError as error:
             self._failed[name] = error
             raise
-        replier = Replier(run.model, run.tokenizer, run.model_hash, serving.context_bytes)
         weights = list(run.model.state_dict().values())
         description = {
             "name": name,

@@ -58,6 +58,11 @@ class Run:
     model_hash: str
     config: dict[str, Any]
 
+    @property
+    def direction(self) -> str:
+        """`forward`, or `backward` for a model that guesses the turn before a reply; see `text.backward`."""
+        return str(self.config.get("training", {}).get("direction", "forward"))
+
 
 def save_run(
     folder: Path,

@@ -23,7 +23,8 @@ def evaluate(
 ) -> None:
     """Score every reply of a split: nats per token and perplexity, end tokens counted.
 
-    For a latent model the figure is its bound with the KL at weight 1, one posterior sample a reply.
+    For a latent model the figure is its bound with the KL at weight 1, one posterior sample a reply. A
+    model that was trained backwards is scored on the turns before replies, as it was trained.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -33,6 +34,7 @@ def evaluate(
     from dialog.errors import CorpusError
     from dialog.evaluation.likelihood import evaluate_likelihood
     from dialog.run_folder import load_run
+    from dialog.text.backward import directed
 
     loaded = load_run(run_path(run))
     prepared = TokenizedCorpus.open(corpus)
@@ -42,7 +44,7 @@ def evaluate(
             f"logs again with --tokenizer-from {run}"
         )
     console = Console(stderr=True)
-    conversations = prepared.split(split)
+    conversations = directed(prepared.split(split), loaded.direction)
     if not conversations.targets.any():
         raise CorpusError(f"the split {split} of {corpus} has no reply to score; choose another --split")
     with Progress(console=console, disable=not console.is_terminal) as bar:

@@ -118,6 +118,7 @@ def _planned(
 
 def _resumed(folder: Path, assignments: list[str]) -> dict[str, Any]:
     """Returns the settings of the run that goes on; how it is trained may be changed, its sizes not."""
+    from dialog.errors import UsageError
     from dialog.models.config import parse_assignments
     from dialog.models.registry import model_class
     from dialog.training.checkpoints import load_job_settings
@@ -126,6 +127,9 @@ def _resumed(folder: Path, assignments: list[str]) -> dict[str, Any]:
     plan = load_job_settings(folder)
     training_class = training_config_class(model_class(plan["model"]).is_latent)
     (changes,) = parse_assignments(assignments, training_class)
+    before = plan["training"].get("direction", "forward")
+    if changes.get("direction", before) != before:
+        raise UsageError(f"{folder} was trained {before}; a model of the other direction is another run")
     plan["training"] = training_class.from_json({**plan["training"], **changes}).to_json()
     return plan
 
@@ -147,12 +151,14 @@ def _model(plan: dict[str, Any], init_from: Path | None) -> "ReplyModel":
 
 
 def _estimate(model: "ReplyModel", prepared: "TokenizedCorpus", plan: dict[str, Any]) -> "Estimate":
+    from dialog.text.backward import directed
     from dialog.training.config import training_config_class
     from dialog.training.estimate import estimate_training
     from dialog.training.trainer import make_loader
 
     config = training_config_class(model.is_latent).from_json(plan["training"])
-    return estimate_training(model, make_loader(prepared.split("train"), config, plan["seed"]), config)
+    split = directed(prepared.split("train"), config.direction)
+    return estimate_training(model, make_loader(split, config, plan["seed"]), config)
 
 
 def _job(

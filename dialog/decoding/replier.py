@@ -68,9 +68,18 @@ class Replier:
         self._alone = functools.cache(lambda: single_row_of(model))
 
     @staticmethod
-    def from_run(run: Run) -> "Replier":
-        """Makes a Replier of a loaded run folder."""
-        return Replier(run.model, run.tokenizer, run.model_hash)
+    def from_run(run: Run, cache_bytes: int = _CACHE_BYTES) -> "Replier":
+        """Makes a Replier of a loaded run folder.
+
+        Raises:
+            UsageError: its model was trained backwards.
+        """
+        if run.direction != "forward":
+            raise UsageError(
+                f"{run.folder} was trained backwards: it guesses the turn before a reply and answers nothing; "
+                "give it as --backward-model of another model"
+            )
+        return Replier(run.model, run.tokenizer, run.model_hash, cache_bytes)
 
     def reply(
         self, conversation: Conversation, sampling: Sampling, num_replies: int = 1, seed: int = 0

@@ -8,6 +8,13 @@ from dialog.training.config import TrainingConfig
 
 __all__ = ["model_card"]
 
+_PURPOSES = {
+    "forward": "It continues conversations like those of its training data; it knows no facts, and can say what "
+    "is wrong or unkind.",
+    "backward": "It reads a reply and guesses the turn before it. It answers nobody: it is there to rerank the "
+    "replies of another model.",
+}
+
 
 def model_card(
     name: str,
@@ -28,11 +35,11 @@ def model_card(
         seed: of the training.
     """
     latent = model.is_latent
+    kind = "reply" if config.direction == "forward" else "backward"
     bound = "upper bound of the NLL: ELBO, one posterior sample a reply" if latent else "NLL"
     sections = [
-        f"# {name}\n\nA reply model ({type(model).__name__}, {model.num_parameters:,} parameters) trained by "
-        "`hred train`. It continues conversations like those of its training data; it knows no facts, and "
-        "can say what is wrong or unkind.\n",
+        f"# {name}\n\nA {kind} model ({type(model).__name__}, {model.num_parameters:,} parameters) trained by "
+        f"`hred train`. {_PURPOSES[config.direction]}\n",
         f"## Figures\n\nOn the validation split, end tokens counted ({bound}):\n\n{_table(figures)}",
         f"## Data\n\n{_table(corpus)}",
         f"## Training\n\nSeed {seed}.\n\n{_table(config.to_json())}",

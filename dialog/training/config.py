@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dialog.errors import ConfigError
 from dialog.models.config import Settings, setting
+from dialog.text.backward import DIRECTIONS
 
 __all__ = ["LatentTrainingConfig", "TrainingConfig", "training_config_class"]
 
@@ -36,6 +37,11 @@ class TrainingConfig(Settings):
     patience: int = setting(6, "validations without a better bound before training stops; 0 never", minimum=0)
     sample_replies: int = setting(3, "contexts that replies are shown for at each validation", minimum=0)
     checkpoint_minutes: float = setting(5.0, "minutes between checkpoints", minimum=0.01)
+    direction: str = setting(
+        "forward",
+        "forward, or backward for a model that reads a reply and guesses the turn before, to rerank by",
+        choices=DIRECTIONS,
+    )
     bfloat16: bool = setting(False, "bf16 matrix products on the CPU, too; on a GPU they always are")
 
     def __post_init__(self) -> None:

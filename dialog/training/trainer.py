@@ -21,6 +21,7 @@ from dialog.evaluation.likelihood import Likelihood, evaluate_likelihood
 from dialog.models.base import LossParts, ReplyModel
 from dialog.models.registry import model_name
 from dialog.run_folder import save_run
+from dialog.text.backward import directed
 from dialog.text.loader import BatchLoader, EncodedSplit
 from dialog.text.tokenizer import Tokenizer
 from dialog.training.card import model_card
@@ -97,6 +98,11 @@ def make_loader(split: EncodedSplit, config: TrainingConfig, seed: int) -> Batch
     )
 
 
+def _directed(job: TrainingJob) -> TrainingJob:
+    train, valid = (directed(split, job.config.direction) for split in (job.train, job.valid))
+    return dataclasses.replace(job, train=train, valid=valid)
+
+
 class Trainer:
     """Runs a `TrainingJob`.
 
@@ -110,7 +116,8 @@ class Trainer:
     """
 
     def __init__(self, job: TrainingJob, listener: Listener) -> None:
-        self._job, self._listener, config = job, listener, job.config
+        self._job = job = _directed(job)
+        self._listener, config = listener, job.config
         job.folder.mkdir(parents=True, exist_ok=True)
         on_gpu = torch.cuda.is_available()
         half = "bf16" if on_gpu or config.bfloat16 else "no"

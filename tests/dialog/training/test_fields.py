@@ -47,6 +47,7 @@ CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "patience": (1, {"learning_rate": 1e-12, "validate_every": 2}),  # no bound is better than the first
     "sample_replies": (1, {}),
     "checkpoint_minutes": (0.01, {}),
+    "direction": ("backward", {}),
     "bfloat16": (True, {}),
     "kl_annealing_updates": (4, {}),
     "kl_schedule": ("cyclical", {"kl_annealing_updates": 8}),
