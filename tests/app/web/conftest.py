@@ -12,11 +12,13 @@ import pytest
 import torch
 
 from dialog.models.registry import build_model
+from dialog.models.seq2seq import Seq2Seq
 from dialog.run_folder import save_run
+from dialog.text.batches import EOS
 from dialog.text.tokenizer import Tokenizer, train_tokenizer
 
-# seq2seq is large, so that a long reply takes seconds and can be stopped.
-SIZES = {"seq2seq": {"hidden_size": 1500}, "hred": {"hidden_size": 16}, "vhred": {"hidden_size": 16}}
+# seq2seq is large and never ends a reply by itself, so that a long one takes seconds and can be stopped.
+SIZES = {"seq2seq": {"hidden_size": 2500}, "hred": {"hidden_size": 16}, "vhred": {"hidden_size": 16}}
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +30,20 @@ def run_folders(tmp_path_factory) -> list[Path]:
         torch.manual_seed(1)
         settings = {"vocab_size": tokenizer.num_tokens, "embedding_size": 16, **sizes}
         folder = tmp_path_factory.mktemp("runs") / name
-        save_run(folder, build_model(name, settings), tokenizer, {}, f"# {name}\n")
+        model = build_model(name, settings)
+        if name == "seq2seq":
+            _never_ending(model)
+        save_run(folder, model, tokenizer, {}, f"# {name}\n")
         folders.append(folder)
     return folders
+
+
+def _never_ending(model: Seq2Seq) -> None:
+    """Makes the end token improbable: the first feature is always 1, and it alone weighs against that token."""
+    with torch.no_grad():
+        model.decoder.combine.bias[0] = 20.0
+        model.table.weight[:, 0] = 0.0
+        model.table.weight[EOS, 0] = -20.0
 
 
 class Server:
