@@ -3,6 +3,7 @@
 #   make chat TORCH_INDEX=https://download.pytorch.org/whl/cpu   PyTorch's CPU build (the default is gigabytes)
 #   make chat PORT=8000 HOST=127.0.0.1 ARGS="runs/hred"          another port, your own models
 #   make test HRED_ALLOW_MISSING=browser                         leave the browser tests out
+#   make bench CORPUS=corpus/ ARGS="--only engine"               the benchmarks; --help says more
 #   make ... PYTHON=/path/to/python3.12                          another Python, 3.11 or later
 
 SHELL := /bin/sh
@@ -23,7 +24,7 @@ MEND = for each in .venv/lib/python3*/site-packages/*.dist-info; do \
 	    if [ -d "$$each" ] && [ ! -e "$$each/INSTALLER" ]; then \
 	        echo "$$each was cut off and is installed again"; rm -rf "$$each"; fi; done
 
-.PHONY: chat test browser clean
+.PHONY: chat test bench browser clean
 
 chat: $(STAMPS)/app
 	@exec $(BIN)/hred serve --host "$(HOST)" --port "$(PORT)" $(ARGS)
@@ -33,6 +34,10 @@ test: $(STAMPS)/dev browser
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# About half an hour on two cores; nothing else should run meanwhile.
+bench: $(STAMPS)/dev
+	@exec $(BIN)/python benchmarks/run_all.py $(if $(CORPUS),--corpus "$(CORPUS)") $(ARGS)
 
 # The environment depends on no file: it is made once, and what is in it is then brought up to date. One that is
 # there and works is kept.

@@ -5,8 +5,10 @@
 RUN is a run folder; without one, fresh models of the shipped sizes are measured. Everything goes through the
 Replier, as in the page: text in, text out. Every reply has 20 tokens, for it may not end before.
 
-- `reply`: seconds of one reply in a chat that goes on, beside the time of reading the weights that a token
-  needs once a token, at the bandwidth of summing a buffer of their size;
+- `reply`: seconds of one reply in a chat that goes on (the bot's last reply and the new message are read, the
+  reply is decoded), beside the time of reading the weights that a token needs once a token, at the rate of the
+  fastest of sum, copy and matrix-vector product over a buffer of their size; beside it what the decoding of
+  the tokens takes alone;
 - `late turn`: the time of a turn (the bot's last reply and the new message are read, a reply is decoded) at
   turn 1,000 over that at the first full window, pair by pair;
 - `64 at once`: replies a second, beside 64 replies in the time of reading those weights once a token.
@@ -15,6 +17,7 @@ Replier, as in the page: text in, text out. Every reply has 20 tokens, for it ma
 import argparse
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -23,14 +26,15 @@ import torch
 from figures import Spread, print_result, seconds_of, words
 
 from dialog.conversation import Conversation, Turn
-from dialog.decoding.replier import Replier
+from dialog.decoding.replier import Asked, Replier
 from dialog.decoding.replies import Sampling
 from dialog.models.base import ContextState, ReplyModel
-from dialog.models.registry import MODELS, build_model
+from dialog.models.registry import build_model
 from dialog.run_folder import load_run
 from dialog.text.batches import Utterances
 from dialog.text.tokenizer import Tokenizer, train_tokenizer
 
+_MODELS = ["seq2seq", "hred", "vhred"]
 _TOKENS = 20
 _LATE_TURN = 1000
 _AT_ONCE = 64
@@ -107,7 +111,7 @@ def main() -> None:
     )
     parser.add_argument("runs", nargs="*", type=Path, help="run folders")
     parser.add_argument("--repeats", type=int, default=50, help="of each figure, 2 or more")
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS), help="without RUN")
+    parser.add_argument("--models", nargs="+", default=_MODELS, choices=_MODELS, help="without RUN")
     arguments = parser.parse_args()
     results, bandwidths = [], []
     for subject in _subjects(arguments.runs, arguments.models):
@@ -149,24 +153,39 @@ def _measure(subject: Subject, repeats: int) -> tuple[list[dict[str, Any]], floa
     chat = Chat(subject.tokenizer, subject.vocabulary)
     weights = [w for n, w in subject.model.named_parameters() if n.startswith(_READ_AT_EACH_TOKEN)]
     buffer = torch.ones(sum(weight.numel() for weight in weights))
-    reading = [seconds_of(buffer.sum) for _ in range(5 + 2 * repeats)][5:]
-    one_reading = Spread.of(reading).median
+    one_reading = _seconds_of_reading(buffer, 5 + 2 * repeats)
     print(f"{subject.name}: {subject.model.num_parameters:,} parameters, {len(buffer):,} read at each token")
     figures = [
         _reply(subject.name, replier, chat, repeats, _TOKENS * one_reading),
+        _decoding(subject.name, replier, chat, repeats, _TOKENS * one_reading),
         _late_turn(subject.name, replier, watched, chat, repeats),
         _at_once(subject.name, replier, chat, repeats, _TOKENS * one_reading),
     ]
     return figures, buffer.numel() * 4 / one_reading / 1e9
 
 
+def _seconds_of_reading(buffer: torch.Tensor, repeats: int) -> float:
+    """Returns the time of reading a buffer by the fastest of sum, copy and matrix-vector product, a median each."""
+    matrix, target = buffer[: len(buffer) // 512 * 512].view(-1, 512), torch.empty_like(buffer)
+    vector = torch.ones(512)
+    array = matrix.numpy()
+    ways: list[Callable[[], Any]] = [
+        buffer.sum,
+        lambda: target.copy_(buffer),
+        lambda: matrix @ vector,
+        lambda: array @ vector.numpy(),
+    ]
+    return min(Spread.of([seconds_of(way) for _ in range(repeats)][5:]).median for way in ways)
+
+
 def _reply(name: str, replier: Replier, chat: Chat, repeats: int, limit: float) -> dict[str, Any]:
     conversation = chat.conversation(3)
+    replier.reply(conversation, _SAMPLING)
     taken = []
     for seed in range(repeats + 3):
-        longer = chat.one_turn_later(conversation)
+        conversation = chat.one_turn_later(conversation)
         start = time.perf_counter()
-        (reply,) = replier.reply(longer, _SAMPLING, seed=seed)
+        (reply,) = replier.reply(conversation, _SAMPLING, seed=seed)
         taken.append(time.perf_counter() - start)
         assert len(reply.tokens) == _TOKENS
     seconds = Spread.of(taken[3:])
@@ -174,14 +193,40 @@ def _reply(name: str, replier: Replier, chat: Chat, repeats: int, limit: float) 
     print(
         f"  a reply of {_TOKENS} tokens: {1000 * seconds.median:.1f} ms (quartiles "
         f"{1000 * seconds.lower:.1f} to {1000 * seconds.upper:.1f}), reading its weights "
-        f"{1000 * limit:.1f} ms: share {share:.2f}"
+        f"{1000 * limit:.1f} ms: {1 / share:.2f} times that"
     )
     return {
         "name": f"{name}: reply",
-        "value": seconds.median,
-        "unit": "s",
-        "limit": limit,
+        "value": seconds.median / limit,
+        "unit": "times the reading",
+        "limit": 1.0,
+        "seconds": seconds.median,
         "share_of_limit": share,
+        "spread": seconds.to_json(),
+    }
+
+
+def _decoding(name: str, replier: Replier, chat: Chat, repeats: int, limit: float) -> dict[str, Any]:
+    """The tokens alone: the conversation is read and the reply is planned before the clock starts."""
+    reading = replier.open(chat.conversation(3))
+    replier.reader.read_all([reading])
+    taken = []
+    for seed in range(repeats + 3):
+        drafts, state = replier.begin([Asked(reading, _SAMPLING, seed, 0)])
+        batch = replier.new_batch()
+        batch.join(drafts, state)
+        taken.append(seconds_of(lambda batch=batch: list(batch.run())))  # type: ignore[misc]
+    seconds = Spread.of(taken[3:])
+    print(
+        f"  its tokens alone: {1000 * seconds.median:.1f} ms (quartiles {1000 * seconds.lower:.1f} to "
+        f"{1000 * seconds.upper:.1f}): {seconds.median / limit:.2f} times reading the weights"
+    )
+    return {
+        "name": f"{name}: tokens",
+        "value": seconds.median / limit,
+        "unit": "times the reading",
+        "limit": 1.0,
+        "share_of_limit": limit / seconds.median,
         "spread": seconds.to_json(),
     }
 

@@ -37,6 +37,7 @@ class Wanted:
         field: of the result, such as `share_of_limit` or `value`.
         least: it must be at least this, or
         most: at most this; None for neither.
+        limit: field of the result that holds the limit.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Wanted:
     field: str
     least: float | None = None
     most: float | None = None
+    limit: str = "limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,44 @@ BENCHMARKS = [
         ["train_speed.py", "CORPUS", "--hidden", "256", "--updates", "30"],
         ["--updates", "3"],
         [Wanted("seq2seq|hred|vhred", f"training at hidden 256, {_TRAIN}", "share_of_limit", least=0.45)],
+    ),
+    Benchmark(
+        "reply",
+        ["reply_speed.py", *_SHIPPED, "--repeats", "50"],
+        ["--repeats", "5"],
+        [
+            Wanted(
+                ".*: reply", "one reply of 20 tokens in a chat, times reading its weights", "value", most=1.5
+            ),
+            Wanted(".*: tokens", "its tokens alone, times reading their weights", "value"),
+            Wanted(".*: late turn", "turn 1,000 over the first full window", "value", most=1.05),
+            Wanted(".*: 64 at once", "64 replies at once", "value"),
+        ],
+    ),
+    Benchmark(
+        "engine",
+        ["engine_speed.py", *_SHIPPED],
+        ["--pairs", "2", "--seconds", "1"],
+        [
+            Wanted(
+                ".*chats",
+                "engine with 200 chats, over one batch of the same work",
+                "share_of_limit",
+                least=0.8,
+            ),
+            Wanted(
+                ".*chats",
+                "the same over decoding alone, nothing read",
+                "share_of_bare_decoding",
+                limit="bare_decoding",
+            ),
+        ],
+    ),
+    Benchmark(
+        "startup",
+        ["startup.py"],
+        [],
+        [Wanted(".*", "starting", "value")],
     ),
 ]
 
@@ -155,7 +195,7 @@ def _rows(benchmark: Benchmark, outcome: dict[str, Any] | None) -> list[_Row]:
 
 def _row(wanted: Wanted, result: dict[str, Any], limit: Any, is_one_of_several: bool) -> _Row:
     value = result[wanted.field]
-    own_limit = result.get("limit", limit.get("value") if isinstance(limit, dict) else limit)
+    own_limit = result.get(wanted.limit, limit.get("value") if isinstance(limit, dict) else limit)
     unit = result["unit"]
     named = f"{wanted.what}: {result['name']}" if is_one_of_several else wanted.what
     reached = None
@@ -163,7 +203,7 @@ def _row(wanted: Wanted, result: dict[str, Any], limit: Any, is_one_of_several: 
         reached = value >= wanted.least
     elif wanted.most is not None:
         reached = value <= wanted.most
-    share = result.get("share_of_limit")
+    share = value if wanted.field.startswith("share") else result.get("share_of_limit")
     return _Row(
         named,
         f"{_number(result['value'])} {unit}",
@@ -175,7 +215,7 @@ def _row(wanted: Wanted, result: dict[str, Any], limit: Any, is_one_of_several: 
 
 
 def _bound(wanted: Wanted) -> str:
-    what = "share " if wanted.field == "share_of_limit" else ""
+    what = "share " if wanted.field.startswith("share") else ""
     if wanted.least is not None:
         return f"{what}≥ {wanted.least:g}"
     return "" if wanted.most is None else f"{what}≤ {wanted.most:g}"
@@ -189,8 +229,9 @@ def _page(rows: Sequence[_Row], arguments: argparse.Namespace, seconds: float) -
     head = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=_HERE, capture_output=True, text=True, check=False
     )
-    given = (f"--corpus {arguments.corpus.name}", "--quick" * arguments.quick)
-    options = " ".join(part for part in given if part) if arguments.corpus else "--quick" * arguments.quick
+    corpus = f"--corpus {arguments.corpus.name}" if arguments.corpus else ""
+    only = f"--only {' '.join(arguments.only)}" if arguments.only else ""
+    options = " ".join(part for part in (corpus, "--quick" * arguments.quick, only) if part)
     return "\n".join(
         [
             "# Benchmarks",
