@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from dialog.errors import ConfigError
 from dialog.models.base import LossParts
 from dialog.training.config import LatentTrainingConfig, TrainingConfig, training_config_class
-from dialog.training.objective import objective
+from dialog.training.objective import Whole, needs_mean_kl, objective
 from dialog.training.schedules import annealing_is_over, kl_weight, learning_rate
 
 PARTS = LossParts(
@@ -58,6 +58,90 @@ def test_label_smoothing_mixes_in_the_uniform_part_and_leaves_the_kl() -> None:
 
 def test_the_bag_of_words_has_its_weight() -> None:
     assert value(bag_of_words_weight=0.5) == pytest.approx((8 + 6.6 + 0.5 * 6) / 4)
+
+
+EVERY_TERM = {"label_smoothing": 0.1, "bag_of_words_weight": 0.5}
+
+
+def random_parts(sizes: list[int], seed: int) -> list[LossParts]:
+    """Returns the parts of batches of `sizes` replies; a KL of some dimensions is large and of some small."""
+    draw = torch.Generator().manual_seed(seed)
+
+    def nats(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=draw, dtype=torch.float64)
+
+    scale = torch.tensor([0.02, 0.4, 3.0], dtype=torch.float64)
+    return [
+        LossParts(
+            (9 * nats(size)).requires_grad_(),
+            torch.randint(1, 9, (size,), generator=draw),
+            (scale * nats(size, 3)).requires_grad_(),
+            {"uniform": nats(size).requires_grad_(), "bag_of_words": nats(size).requires_grad_()},
+        )
+        for size in sizes
+    ]
+
+
+def leaves(parts: LossParts) -> list[torch.Tensor]:
+    assert parts.kl is not None
+    return [parts.nll, parts.kl, *parts.auxiliary.values()]
+
+
+def together(some: list[LossParts]) -> LossParts:
+    """Returns one batch of all replies, cut off from the graph of its parts."""
+    nll, kl, uniform, words = (
+        torch.cat(column).detach().requires_grad_()
+        for column in zip(*(leaves(parts) for parts in some), strict=True)
+    )
+    counts = torch.cat([parts.num_tokens for parts in some])
+    return LossParts(nll, counts, kl, {"uniform": uniform, "bag_of_words": words})
+
+
+@settings(max_examples=100)
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    seed=st.integers(0, 999),
+    free_bits=st.sampled_from([0.0, 0.005, 0.2, 1.4, 9.0]),
+)
+def test_the_shares_of_batches_add_up_to_the_objective_of_all_at_once(sizes, seed, free_bits) -> None:
+    config = LatentTrainingConfig(free_bits=free_bits, **EVERY_TERM)
+    some = random_parts(sizes, seed)
+    whole = together(some)
+    assert whole.kl is not None
+    figures = Whole(int(whole.num_tokens.sum()), whole.kl.detach().mean(0) if free_bits else None)
+    shares = [objective(parts, config, 0.7, figures) for parts in some]
+    wanted = objective(whole, config, 0.7)
+    assert sum(share.item() for share in shares) == pytest.approx(wanted.item(), rel=1e-12)
+    wanted.backward()
+    for share in shares:
+        share.backward()
+    for found, expected in zip(zip(*map(leaves, some), strict=True), leaves(whole), strict=True):
+        gradients = [value.grad for value in found]
+        torch.testing.assert_close(torch.cat(gradients), expected.grad, rtol=1e-12, atol=1e-15)
+
+
+def test_a_dimension_is_free_by_the_mean_of_the_update_not_of_the_batch() -> None:
+    assert PARTS.kl is not None
+    mean = torch.tensor([0.9, 0.1, 0.2])  # the batch's own: 0.2, 3 and 0.1
+    kl = PARTS.kl.clone().requires_grad_()
+    config = LatentTrainingConfig(free_bits=0.5)
+    share = objective(LossParts(PARTS.nll, PARTS.num_tokens, kl), config, 1.0, Whole(10, mean))
+    assert share.item() == pytest.approx((8 + 0.4 + 2 * 0.5 + 2 * 0.5) / 10)
+    share.backward()
+    assert kl.grad is not None
+    torch.testing.assert_close(kl.grad, torch.tensor([[0.1, 0.0, 0.0], [0.1, 0.0, 0.0]]))
+
+
+def test_a_mean_that_is_no_number_is_seen() -> None:
+    kl = torch.tensor([[0.1, float("nan")]])
+    parts = LossParts(torch.ones(1), torch.ones(1), kl)
+    assert math.isnan(objective(parts, LatentTrainingConfig(free_bits=0.5), 1.0).item())
+
+
+def test_only_free_bits_ask_for_the_mean_kl() -> None:
+    assert needs_mean_kl(LatentTrainingConfig(free_bits=0.1))
+    assert not needs_mean_kl(LatentTrainingConfig())
+    assert not needs_mean_kl(TrainingConfig())
 
 
 @settings(max_examples=100, deadline=None)
