@@ -15,7 +15,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,9 @@ class Progress:
         best: the best validation bound, nats per token; None before the first that counts.
         best_update: when it was reached.
         worse: validations since then.
+        last_validation: the update of the last validation.
+        interval: sums since the last line of the log; see `metrics.IntervalSums`.
+        log_bytes: of the log that belong to this checkpoint; None if that is not known.
         generator: state of the generator of dropout and posterior samples, hexadecimal.
         minutes: spent in training so far, over all starts.
     """
@@ -62,6 +65,9 @@ class Progress:
     best: float | None = None
     best_update: int = 0
     worse: int = 0
+    last_validation: int = 0
+    interval: dict[str, float] = field(default_factory=dict)
+    log_bytes: int | None = None
     generator: str = ""
     minutes: float = 0.0
 
@@ -138,7 +144,8 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer) -> Pro
         model.load_state_dict(safetensors.torch.load_file(place / "model.safetensors"))
         optimizer.load_state_dict(torch.load(place / "optimizer.pt", weights_only=True))
         values: dict[str, Any] = json.loads((place / "progress.json").read_bytes())
-        return Progress(**{field.name: values[field.name] for field in fields(Progress)})
+        values = {"last_validation": values["update"], "interval": {}, "log_bytes": None} | values
+        return Progress(**{each.name: values[each.name] for each in fields(Progress)})
     except (*_DAMAGE, safetensors.SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RunFolderError(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from dialog.models.base import LossParts
 from dialog.run_folder import write_atomically
+from dialog.training.checkpoints import Progress
 
 __all__ = ["IntervalSums", "MetricsLog"]
 
@@ -20,17 +22,17 @@ class MetricsLog:
 
     Args:
         folder: the run folder.
-        resume_from: updates after this one are dropped from the file first; None begins a new file.
+        resume_from: what was written after this checkpoint is dropped first; None begins a new file.
     """
 
-    def __init__(self, folder: Path, resume_from: int | None) -> None:
+    def __init__(self, folder: Path, resume_from: Progress | None) -> None:
         self._path = folder / "metrics.jsonl"
         kept = b""
         if resume_from is not None and self._path.exists():
             kept = b"".join(
                 line + b"\n"
-                for line in self._path.read_bytes().splitlines()
-                if (update := _update_of(line)) is not None and update <= resume_from
+                for line in self._path.read_bytes()[: resume_from.log_bytes].splitlines()
+                if (update := _update_of(line)) is not None and update <= resume_from.update
             )
         write_atomically(self._path, kept)
 
@@ -43,6 +45,12 @@ class MetricsLog:
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(finite, ensure_ascii=False) + "\n")
 
+    def flush(self) -> int:
+        """Brings what was written to disk and returns its bytes, for the checkpoint that it belongs to."""
+        with self._path.open("ab") as stream:
+            os.fsync(stream.fileno())
+            return stream.tell()
+
 
 def _update_of(line: bytes) -> int | None:
     try:
@@ -52,13 +60,18 @@ def _update_of(line: bytes) -> int | None:
 
 
 class IntervalSums:
-    """Sums over the updates since the last line of the log, weighted by tokens."""
+    """Sums over the updates since the last line of the log, weighted by tokens.
 
-    def __init__(self) -> None:
-        self._since = time.perf_counter()
-        self._nll = self._kl = 0.0
-        self._replies = self._tokens = 0
-        self._has_kl = False
+    Args:
+        state: of sums to go on with, as `state` returned it; empty or None to begin.
+    """
+
+    def __init__(self, state: Mapping[str, float] | None = None) -> None:
+        state = state or {}
+        self._since = time.perf_counter() - state.get("seconds", 0.0)
+        self._nll, self._kl = state.get("nll", 0.0), state.get("kl", 0.0)
+        self._replies, self._tokens = int(state.get("replies", 0)), int(state.get("tokens", 0))
+        self._has_kl = "kl" in state
 
     def add(self, parts: LossParts) -> None:
         """Adds the parts of one update."""
@@ -73,6 +86,12 @@ class IntervalSums:
     def pause(self, seconds: float) -> None:
         """Leaves out some time, such as a validation's, from the speed."""
         self._since += seconds
+
+    def state(self) -> dict[str, float]:
+        """Returns what is needed to go on with these sums: nats, counts and seconds."""
+        sums = {"nll": self._nll, "replies": self._replies, "tokens": self._tokens}
+        kl = {"kl": self._kl} if self._has_kl else {}
+        return {**sums, **kl, "seconds": time.perf_counter() - self._since}
 
     def metrics(self) -> dict[str, float | None]:
         """Returns nats a token (raw KL included), KL a reply, and target tokens a second."""

@@ -128,8 +128,8 @@ class Trainer:
         self._generator = torch.Generator(device=self._accelerator.device).manual_seed(job.seed)
         self._progress = self._resume() if job.resume else Progress()
         self._loader = make_loader(job.train, config, job.seed)
-        self._log = MetricsLog(job.folder, self._progress.update if job.resume else None)
-        self._last_validation = self._progress.update if job.resume else 0
+        self._log = MetricsLog(job.folder, self._progress if job.resume else None)
+        self._sums = IntervalSums(self._progress.interval)
         self._started = self._last_checkpoint = time.monotonic()
         self._minutes_before = self._progress.minutes
 
@@ -145,25 +145,25 @@ class Trainer:
         """
         keep_freed_memory()
         self._listener.started(self._loader, self._progress)
-        sums = IntervalSums()
         for batch_indices in self._batches():
             parts, gradient_norm = self._update(batch_indices)
-            sums.add(parts)
+            self._sums.add(parts)
             metrics = None
             if self._progress.update % self._job.log_every == 0:
-                metrics = self._log_interval(sums, gradient_norm)
-                sums = IntervalSums()
+                metrics = self._log_interval(self._sums, gradient_norm)
+                self._sums = IntervalSums()
             self._listener.updated(self._progress, metrics)
             if self._progress.update % self._job.config.validate_every == 0:
                 before = time.perf_counter()
                 self._validate()
-                sums.pause(time.perf_counter() - before)
+                self._sums.pause(time.perf_counter() - before)
             self._checkpoint_when_due()
             if self._is_over():
                 break
-        if self._progress.update > self._last_validation and not self._job.should_stop():
-            self._validate()
         self._checkpoint()
+        # Only the end of this start brings this validation: the checkpoint, and so a resume, knows nothing of it.
+        if self._progress.update > self._progress.last_validation and not self._job.should_stop():
+            self._validate()
         return self._progress
 
     def _batches(self) -> Iterator[list[int]]:
@@ -230,7 +230,7 @@ class Trainer:
             "samples": samples,
         }
         self._keep_best(result)
-        self._last_validation = update
+        self._progress.last_validation = update
         self._log.write(metrics)
         self._listener.validated({**metrics, "best": self._progress.best_update == update})
 
@@ -278,6 +278,8 @@ class Trainer:
     def _checkpoint(self) -> None:
         self._progress.generator = bytes(self._generator.get_state().tolist()).hex()
         self._progress.minutes = self._minutes()
+        self._progress.interval = self._sums.state()
+        self._progress.log_bytes = self._log.flush()
         progress = dataclasses.replace(self._progress)
         save_checkpoint(self._job.folder, self._job.model, self._optimizer, progress)
         self._last_checkpoint = time.monotonic()

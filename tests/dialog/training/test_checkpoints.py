@@ -142,12 +142,22 @@ def test_the_log_goes_on_behind_the_checkpoint_whatever_was_cut_off(tmp_path) ->
         log.write({"update": update, "split": "train", "nats_per_token": float("nan")})
     with (tmp_path / "metrics.jsonl").open("a") as stream:
         stream.write('{"update": 2, "spl')
-    MetricsLog(tmp_path, 2).write({"update": 3, "split": "train"})
+    MetricsLog(tmp_path, Progress(update=2)).write({"update": 3, "split": "train"})
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["update"] for line in lines] == [1, 2, 3]
     assert lines[0]["nats_per_token"] is None  # NaN is no JSON
     MetricsLog(tmp_path, None)
     assert (tmp_path / "metrics.jsonl").read_text() == ""
+
+
+def test_what_was_logged_of_an_update_after_its_checkpoint_is_logged_again(tmp_path) -> None:
+    log = MetricsLog(tmp_path, None)
+    log.write({"update": 4, "split": "train"})
+    stood = log.flush()
+    log.write({"update": 4, "split": "valid"})
+    MetricsLog(tmp_path, Progress(update=4, log_bytes=stood)).write({"update": 4, "split": "valid"})
+    text = (tmp_path / "metrics.jsonl").read_text()
+    assert [json.loads(line)["split"] for line in text.splitlines()] == ["train", "valid"]
 
 
 def test_interval_sums_weigh_by_tokens_and_count_the_raw_kl() -> None:
@@ -156,6 +166,7 @@ def test_interval_sums_weigh_by_tokens_and_count_the_raw_kl() -> None:
     sums = IntervalSums()
     sums.add(LossParts(torch.tensor([6.0]), torch.tensor([3]), torch.tensor([[0.5, 0.5]])))
     sums.add(LossParts(torch.tensor([1.0, 1.0]), torch.tensor([1, 1]), torch.tensor([[1.0, 0], [0, 0]])))
+    sums = IntervalSums(json.loads(json.dumps(sums.state())))
     metrics = sums.metrics()
     assert metrics["nats_per_token"] == pytest.approx((8 + 2) / 5)
     assert metrics["kl_per_reply"] == pytest.approx(2 / 3)
