@@ -9,6 +9,7 @@
     ├── CorpusError             a prepared corpus that is missing, damaged or does not fit
     ├── RunFolderError          a run folder that is missing, damaged or does not fit
     ├── TrainingError           training cannot start or go on
+    │   └── WorkerLostError     another of the processes that train together has ended
     ├── StoreError              the session store cannot be opened or used
     └── BusyError               more requests wait than the server takes; try again
 
@@ -28,6 +29,7 @@ __all__ = [
     "TooManyBadRecords",
     "TrainingError",
     "UsageError",
+    "WorkerLostError",
 ]
 
 
@@ -65,6 +67,20 @@ class RunFolderError(DialogError):
 
 class TrainingError(DialogError):
     """Training cannot start or go on."""
+
+
+class WorkerLostError(TrainingError):
+    """Another of the processes that train together has ended.
+
+    Args:
+        sentence: which one, and why.
+        speaks: whether this process is the one of those left that tells it.
+        writes: whether it is the one that may write a checkpoint.
+    """
+
+    def __init__(self, sentence: str, speaks: bool, writes: bool = False) -> None:
+        super().__init__(sentence)
+        self.speaks, self.writes = speaks, writes
 
 
 class StoreError(DialogError):

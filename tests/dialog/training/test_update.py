@@ -1,0 +1,167 @@
+"""The gradient of an update over several batches is that of the objective over all of them at once."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dialog.models.base import LossParts, ReplyModel
+from dialog.text.batches import Batch, collate
+from dialog.training.config import TrainingConfig, training_config_class
+from dialog.training.distributed import Workers
+from dialog.training.objective import Whole, objective
+from dialog.training.update import Part, UpdateTotals, add_gradients, noise, parts_of
+from tests.dialog.models.tiny import NAMES, make_model, random_windows
+
+CPU = torch.device("cpu")
+SIZES = (5, 2), (3,), (9, 4, 2), (6, 2)
+"""Turns of the windows of four batches, unlike in replies and tokens."""
+WEIGHT = 0.6
+
+
+@pytest.fixture(scope="module")
+def accelerator() -> Iterator[Accelerator]:
+    AcceleratorState._reset_state(True)
+    yield Accelerator(cpu=True)
+    AcceleratorState._reset_state(True)
+
+
+def batches() -> list[Batch]:
+    return [collate(random_windows(turns, seed=seed)) for seed, turns in enumerate(SIZES)]
+
+
+def config_for(name: str, **settings: Any) -> TrainingConfig:
+    return training_config_class(name == "vhred").from_json({"label_smoothing": 0.1, **settings})
+
+
+def model_in_training(name: str, **overrides: Any) -> ReplyModel:
+    if name == "vhred":
+        overrides = {"bag_of_words": True, **overrides}
+    return make_model(name, **overrides).train()
+
+
+def generator(part: Part) -> torch.Generator:
+    return noise(7, 3, part.place, CPU)
+
+
+def added(
+    model: ReplyModel, some: list[Batch], config: TrainingConfig, accelerator: Accelerator
+) -> UpdateTotals:
+    parts = parts_of(len(some), 0, 1)
+    tokens = sum(int(batch.replies().lengths.sum()) for batch in some)
+    pairs = [(some[part.place], part) for part in parts]
+    return add_gradients(model, pairs, generator, tokens, config, WEIGHT, accelerator, Workers())
+
+
+def joined(some: list[LossParts]) -> LossParts:
+    """Returns the parts of one batch of all replies; the gradient flows to all."""
+    names = some[0].auxiliary
+    kl = None if some[0].kl is None else torch.cat([parts.kl for parts in some if parts.kl is not None])
+    return LossParts(
+        torch.cat([parts.nll for parts in some]),
+        torch.cat([parts.num_tokens for parts in some]),
+        kl,
+        {name: torch.cat([parts.auxiliary[name] for parts in some]) for name in names},
+    )
+
+
+def gradients(model: ReplyModel, make: Callable[[], object]) -> tuple[object, dict[str, torch.Tensor]]:
+    model.zero_grad()
+    result = make()
+    return result, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def assert_same(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
+    """The models are in float64: sums in another order differ by less than 1e-10."""
+    assert found.keys() == wanted.keys() != set()
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-10, atol=1e-10, msg=name)
+
+
+def free_bits_between(model: ReplyModel) -> float:
+    """Returns free bits that some dimensions are above and some below, the middle one barely."""
+    with torch.no_grad():
+        kl = joined([model(batch, noise(7, 3, place, CPU)) for place, batch in enumerate(batches())]).kl
+    assert kl is not None
+    low, middle, high = kl.mean(0).sort().values.tolist()
+    assert low < middle < high
+    return 1.001 * float(middle)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_four_batches_make_the_update_of_all_their_replies(name, accelerator) -> None:
+    """Dropout, word dropout, posterior samples and free bits are on."""
+    more = {"word_dropout": 0.3} if name == "vhred" else {}
+    model = model_in_training(name, dropout=0.3, **more)
+    config = config_for(name, **({"free_bits": free_bits_between(model)} if name == "vhred" else {}))
+    totals, found = gradients(model, lambda: added(model, batches(), config, accelerator))
+
+    def at_once() -> LossParts:
+        whole = joined([model(batch, noise(7, 3, place, CPU)) for place, batch in enumerate(batches())])
+        objective(whole, config, WEIGHT).backward()
+        return whole
+
+    whole, wanted = gradients(model, at_once)
+    assert isinstance(totals, UpdateTotals) and isinstance(whole, LossParts)
+    assert_same(found, wanted)
+    assert totals.objective == pytest.approx(objective(whole, config, WEIGHT).item(), rel=1e-12)
+    assert totals.nll == pytest.approx(whole.nll.sum().item(), rel=1e-12)
+    assert (totals.num_replies, totals.num_tokens) == (len(whole.nll), int(whole.num_tokens.sum()))
+    assert (totals.kl is None) == (whole.kl is None)
+    if whole.kl is not None:
+        assert totals.kl == pytest.approx(whole.kl.sum().item(), rel=1e-12)
+    assert totals.not_finite == ()
+
+
+@pytest.mark.parametrize("name", ["seq2seq", "hred"])
+def test_without_noise_it_is_the_update_of_one_large_batch(name, accelerator) -> None:
+    model, config = model_in_training(name), config_for(name)
+    windows = [window for seed, turns in enumerate(SIZES) for window in random_windows(turns, seed=seed)]
+    _, found = gradients(model, lambda: added(model, batches(), config, accelerator))
+    _, wanted = gradients(model, lambda: added(model, [collate(windows)], config, accelerator))
+    assert_same(found, wanted)
+
+
+def test_free_bits_of_each_batch_alone_would_be_another_update(accelerator) -> None:
+    """Or the first test would say nothing of them."""
+    model = model_in_training("vhred")
+    config = config_for("vhred", free_bits=free_bits_between(model))
+    _, found = gradients(model, lambda: added(model, batches(), config, accelerator))
+
+    def alone() -> None:
+        tokens = sum(int(batch.replies().lengths.sum()) for batch in batches())
+        for place, batch in enumerate(batches()):
+            objective(model(batch, noise(7, 3, place, CPU)), config, WEIGHT, Whole(tokens)).backward()
+
+    _, other = gradients(model, alone)
+    with pytest.raises(AssertionError):
+        assert_same(found, other)
+
+
+def test_a_batch_that_gives_no_number_is_named_before_the_last_backward_pass(accelerator) -> None:
+    model = model_in_training("hred")
+    with torch.no_grad():
+        model.table.weight[5] = float("nan")  # type: ignore[union-attr]
+    assert added(model, batches(), config_for("hred"), accelerator).not_finite == (0,)
+
+
+@given(num_batches=st.integers(1, 20), count=st.integers(1, 9))
+def test_processes_share_the_batches_each_counted_once(num_batches, count) -> None:
+    shares = [parts_of(num_batches, rank, count) for rank in range(count)]
+    assert len({len(parts) for parts in shares}) == 1
+    counted = sorted(part.place for parts in shares for part in parts if part.counts)
+    assert counted == list(range(num_batches))
+    assert all(0 <= part.place < num_batches for parts in shares for part in parts)
+
+
+def test_noise_depends_on_seed_update_and_place_alone() -> None:
+    def drawn(*arguments: int) -> tuple[float, ...]:
+        return tuple(torch.rand(4, generator=noise(*arguments, CPU)).tolist())
+
+    assert drawn(1, 2, 3) == drawn(1, 2, 3)
+    assert len({drawn(1, 2, 3), drawn(2, 2, 3), drawn(1, 3, 3), drawn(1, 2, 4), drawn(1, 3, 2)}) == 5
