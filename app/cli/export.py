@@ -1,11 +1,13 @@
 """`hred export`: what is needed of a run to answer, and no more, to give away."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 __all__ = ["export"]
+
+_SENTENCES = {"samples", "warnings", "top_reply"}
 
 
 def export(
@@ -18,7 +20,7 @@ def export(
 ) -> None:
     """Copy a trained model without its checkpoints.
 
-    The metrics go along without the sample replies, whose contexts are sentences of the corpus.
+    The metrics go along without sample replies and warnings, which hold sentences of the corpus.
     """
     import json
 
@@ -38,8 +40,16 @@ def export(
     dtype = torch.float16 if half else torch.float32
     save_run(out, loaded.model, loaded.tokenizer, details, text, dtype)
     if (folder / "metrics.jsonl").exists():
-        lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        kept = [{k: v for k, v in json.loads(line).items() if k != "samples"} for line in lines]
+        lines = (folder / "metrics.jsonl").read_bytes().splitlines()
+        kept = [_without_sentences(json.loads(line)) for line in lines]
         write_atomically(out / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept).encode())
     size = (out / "model.safetensors").stat().st_size
     print(f"{out}: model.safetensors has {size / 1e6:.1f} MB")
+
+
+def _without_sentences(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_sentences(value) if isinstance(value, dict) else value
+        for name, value in metrics.items()
+        if name not in _SENTENCES
+    }

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingDisplay", "say_estimate", "stop_on_interrupt"]
 
+_NO_CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if code != ord("\n")}
+"""A model at its beginning draws any byte, such as those that steer a terminal."""
+
 
 def say_estimate(estimate: "Estimate") -> None:
     """Prints what training will take, in one line."""
@@ -109,6 +112,8 @@ class TrainingDisplay:
         )
         for sample in metrics["samples"]:
             self._say(f"  … {sample['context'][-1]}\n    → {sample['reply']}")
+        for warning in metrics["warnings"]:
+            self._say(f"warning: {warning}")
 
     def _time_left(self) -> str:
         if self._job.max_minutes is None:
@@ -117,7 +122,7 @@ class TrainingDisplay:
         return f"  {max(left, 0):.0f} min left"
 
     def _say(self, text: str) -> None:
-        self._console.print(text, markup=False)
+        self._console.print(text.translate(_NO_CONTROLS), markup=False)
 
 
 def _facts(metrics: Mapping[str, Any]) -> str:

@@ -36,6 +36,9 @@ class TrainingConfig(Settings):
     )
     patience: int = setting(6, "validations without a better bound before training stops; 0 never", minimum=0)
     sample_replies: int = setting(3, "contexts that replies are shown for at each validation", minimum=0)
+    measure_replies: int = setting(
+        200, "replies that are sampled at each validation for the alarm of dull ones; 0 for none", minimum=0
+    )
     checkpoint_minutes: float = setting(5.0, "minutes between checkpoints", minimum=0.01)
     direction: str = setting(
         "forward",

@@ -29,9 +29,9 @@ from dialog.training.checkpoints import Progress, load_checkpoint, save_checkpoi
 from dialog.training.config import TrainingConfig
 from dialog.training.memory import keep_freed_memory
 from dialog.training.metrics import IntervalSums, MetricsLog
+from dialog.training.monitor import Monitor
 from dialog.training.objective import objective
 from dialog.training.optimizer import make_optimizer
-from dialog.training.samples import sample_replies
 from dialog.training.schedules import kl_weight, learning_rate
 
 __all__ = ["Listener", "Trainer", "TrainingJob", "make_loader"]
@@ -130,6 +130,7 @@ class Trainer:
         self._loader = make_loader(job.train, config, job.seed)
         self._log = MetricsLog(job.folder, self._progress if job.resume else None)
         self._sums = IntervalSums(self._progress.interval)
+        self._monitor = Monitor(job.folder, job.tokenizer, job.valid, config)
         self._started = self._last_checkpoint = time.monotonic()
         self._minutes_before = self._progress.minutes
 
@@ -220,14 +221,13 @@ class Trainer:
         job, update = self._job, self._progress.update
         limit = job.config.validate_conversations or None
         result = evaluate_likelihood(job.model, job.valid, seed=job.seed, max_conversations=limit)
-        samples = sample_replies(job.model, job.tokenizer, job.valid, job.config.sample_replies)
         metrics = {
             "update": update,
             "split": "valid",
             "epoch": self._progress.epoch,
             **result.to_json(),
             "minutes": self._minutes(),
-            "samples": samples,
+            **self._monitor.look(job.model),
         }
         self._keep_best(result)
         self._progress.last_validation = update

@@ -46,6 +46,7 @@ CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "validate_conversations": (0, {}),
     "patience": (1, {"learning_rate": 1e-12, "validate_every": 2}),  # no bound is better than the first
     "sample_replies": (1, {}),
+    "measure_replies": (2, {}),
     "checkpoint_minutes": (0.01, {}),
     "direction": ("backward", {}),
     "bfloat16": (True, {}),
@@ -154,6 +155,7 @@ def test_every_setting_changes_something(field, tmp_path, tokenizer, plain) -> N
     only = {
         "checkpoint_minutes": {"checkpoints"},
         "sample_replies": {"log"},
+        "measure_replies": {"log"},
         "validate_conversations": {"log"},
     }
     assert changed and changed <= only.get(field, changed)
