@@ -5,16 +5,25 @@ equations 3 to 6: two tanh layers, then a linear layer each for the mean and, th
 variance, which is multiplied by a small constant so that prior and posterior start close together.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.nn import functional
 
-__all__ = ["DiagonalGaussian", "diagonal_gaussian"]
+__all__ = ["DiagonalGaussian", "diagonal_gaussian", "draw"]
 
 
 def diagonal_gaussian(loc: Tensor, scale: Tensor) -> "Independent[Normal]":
     """Returns N(loc, scale^2) over vectors (row, latent), its dimensions independent."""
     return Independent(Normal(loc, scale), 1)
+
+
+def draw(gaussian: "Independent[Normal]", generator: torch.Generator) -> Tensor:
+    """Returns a reparameterised sample (…, latent), its noise from `generator`."""
+    loc, scale = gaussian.base_dist.loc, gaussian.base_dist.scale
+    noise = torch.randn(loc.shape, generator=generator, device=loc.device, dtype=loc.dtype)
+    sample: Tensor = loc + scale * noise
+    return sample
 
 
 class DiagonalGaussian(nn.Module):

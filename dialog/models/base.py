@@ -15,10 +15,11 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from dialog.errors import UsageError
 from dialog.models.config import Settings
 from dialog.text.batches import Batch, Utterances
 
-__all__ = ["ContextState", "DecoderState", "LossParts", "ReplyModel", "State"]
+__all__ = ["ContextState", "DecoderState", "LatentGaussians", "LossParts", "ReplyModel", "State"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,23 @@ class LossParts:
     num_tokens: Tensor
     kl: Tensor | None = None
     auxiliary: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LatentGaussians:
+    """Prior p(z|c) and posterior q(z|c,x) of replies, diagonal Gaussians by mean and standard deviation.
+
+    Attributes:
+        prior_loc: (reply, latent).
+        prior_scale: (reply, latent).
+        posterior_loc: (reply, latent).
+        posterior_scale: (reply, latent).
+    """
+
+    prior_loc: Tensor
+    prior_scale: Tensor
+    posterior_loc: Tensor
+    posterior_scale: Tensor
 
 
 class State:
@@ -186,15 +204,35 @@ class ReplyModel(nn.Module, ABC):
             replies: a row for each row of the state.
         """
 
-    def log_weights(self, batch: Batch, num_samples: int, generator: torch.Generator) -> Tensor:
+    def log_weights(
+        self, batch: Batch, num_samples: int, generator: torch.Generator, state: ContextState | None = None
+    ) -> Tensor:
         """Returns log p(x|z) + log p(z|c) - log q(z|c,x), (reply, sample), z drawn from the posterior.
+
+        The context and the reply are read once for all samples; memory does not grow with their number,
+        but for the result. No gradient flows, and the decoder drops nothing.
+
+        Args:
+            batch: windows of conversations, on the model's device.
+            num_samples: z of each reply.
+            generator: on the model's device; draws z.
+            state: what was read before the windows' first turns; the empty context if None.
 
         Raises:
             UsageError: the model has no latent variable.
         """
-        from dialog.errors import UsageError
+        raise self._without_latent()
 
-        raise UsageError(
+    def describe_latents(self, batch: Batch, state: ContextState | None = None) -> LatentGaussians:
+        """Returns prior and posterior of each target's z; nothing is drawn, and no gradient flows.
+
+        Raises:
+            UsageError: the model has no latent variable.
+        """
+        raise self._without_latent()
+
+    def _without_latent(self) -> UsageError:
+        return UsageError(
             f"{type(self).__name__} has no latent variable to draw; its likelihood is exact, ask `loss`"
         )
 

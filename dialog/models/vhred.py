@@ -18,11 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 
-from dialog.layers.latent import DiagonalGaussian
-from dialog.models.base import ContextState, DecoderState, LossParts, ReplyModel
+from dialog.layers.latent import DiagonalGaussian, diagonal_gaussian, draw
+from dialog.models.base import ContextState, DecoderState, LatentGaussians, LossParts, ReplyModel
 from dialog.models.config import Settings, setting
 from dialog.models.hierarchy import HierarchicalContext, HierarchicalState, Reading
 from dialog.models.parts import Replies, ReplyDecoder, TokenTable, UtteranceEncoder, generators_noise
+from dialog.models.sampled import SampledReplies, chunks
 from dialog.models.scoring import reply_losses, score_replies
 from dialog.text.batches import Batch, Utterances
 
@@ -102,7 +103,7 @@ class VHRED(ReplyModel):
     def loss(self, batch: Batch, generator: torch.Generator, state: ContextState | None = None) -> LossParts:
         """See `ReplyModel.loss`."""
         reading, prior, posterior = self._infer(batch, generator, state)
-        latents = _draw(posterior, generator)
+        latents = draw(posterior, generator)
         condition = torch.cat([reading.contexts, latents.to(reading.contexts.dtype)], dim=1)
         replies = Replies.of(batch.replies())
         inputs = replies.drop_words(self.config.word_dropout, generator) if self.training else replies
@@ -147,17 +148,34 @@ class VHRED(ReplyModel):
         """See `ReplyModel.score`."""
         return score_replies(self.table, self.decoder, state, replies)
 
-    def log_weights(self, batch: Batch, num_samples: int, generator: torch.Generator) -> Tensor:
-        """See `ReplyModel.log_weights`; the context is read once for all samples."""
-        reading, prior, posterior = self._infer(batch, generator, None)
-        replies = Replies.of(batch.replies())
-        columns = []
-        for _ in range(num_samples):
-            latents = _draw(posterior, generator)
-            condition = torch.cat([reading.contexts, latents], dim=1)
-            parts = reply_losses(self.table, self.decoder, replies, condition, reading.memory, generator)
-            columns.append(prior.log_prob(latents) - posterior.log_prob(latents) - parts.nll)
-        return torch.stack(columns, dim=1)
+    @torch.no_grad()
+    def log_weights(
+        self, batch: Batch, num_samples: int, generator: torch.Generator, state: ContextState | None = None
+    ) -> Tensor:
+        """See `ReplyModel.log_weights`; float64. The noise of a part is one draw (reply, sample, latent)."""
+        reading, prior, posterior = self._infer(batch, generator, state)
+        utterances = batch.replies()
+        replies = SampledReplies.of(self.table, self.decoder, utterances, reading.contexts, reading.memory)
+        weights = torch.empty(len(utterances), num_samples, dtype=torch.float64, device=batch.device)
+        done = [0] * len(utterances)  # samples of each reply
+        for part, samples in chunks(utterances.lengths, num_samples, batch.device):
+            rows = part.to(batch.device)
+            given_context, given_reply = _repeated(prior, rows, samples), _repeated(posterior, rows, samples)
+            latents = draw(given_reply, generator)
+            ratio = given_context.log_prob(latents).double() - given_reply.log_prob(latents).double()
+            first = done[int(part[0])]
+            weights[rows, first : first + samples] = ratio - replies.nll(part, latents)
+            for reply in part.tolist():
+                done[reply] += samples
+        return weights
+
+    @torch.no_grad()
+    def describe_latents(self, batch: Batch, state: ContextState | None = None) -> LatentGaussians:
+        """See `ReplyModel.describe_latents`."""
+        _, prior, posterior = self._infer(batch, torch.Generator(batch.device), state)
+        return LatentGaussians(
+            prior.base_dist.loc, prior.base_dist.scale, posterior.base_dist.loc, posterior.base_dist.scale
+        )
 
     def _infer(
         self, batch: Batch, generator: torch.Generator, state: ContextState | None
@@ -175,9 +193,7 @@ class VHRED(ReplyModel):
         return -replies.packing.sum_rows(log_shares[replies.packing.rows, replies.targets])
 
 
-def _draw(distribution: "Independent[Normal]", generator: torch.Generator) -> Tensor:
-    """Returns a reparameterised sample (row, latent), its noise from `generator`."""
-    loc, scale = distribution.base_dist.loc, distribution.base_dist.scale
-    noise = torch.randn(loc.shape, generator=generator, device=loc.device, dtype=loc.dtype)
-    sample: Tensor = loc + scale * noise
-    return sample
+def _repeated(gaussian: "Independent[Normal]", rows: Tensor, samples: int) -> "Independent[Normal]":
+    """Returns the distributions of some rows, (row, sample, latent), for many samples of each."""
+    loc, scale = gaussian.base_dist.loc[rows, None], gaussian.base_dist.scale[rows, None]
+    return diagonal_gaussian(loc.expand(-1, samples, -1), scale.expand(-1, samples, -1))

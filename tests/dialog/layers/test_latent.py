@@ -5,7 +5,7 @@ import torch
 from torch.distributions import kl_divergence
 from torch.nn import functional
 
-from dialog.layers.latent import DiagonalGaussian, diagonal_gaussian
+from dialog.layers.latent import DiagonalGaussian, diagonal_gaussian, draw
 
 
 def network(seed: int, variance_scale: float = 0.5) -> DiagonalGaussian:
@@ -70,3 +70,18 @@ def test_half_precision_leaves_mean_and_spread_whole() -> None:
         half = gaussian(condition)
     assert half.mean.dtype == half.stddev.dtype == torch.float32
     torch.testing.assert_close(half.mean, gaussian(condition).mean, atol=0.1, rtol=0.05)
+
+
+def test_a_draw_has_the_mean_and_spread_and_carries_gradients() -> None:
+    """Within five standard errors of 20,000 draws."""
+    loc = torch.tensor([[1.0, -2.0]], dtype=torch.float64, requires_grad=True)
+    scale = torch.tensor([[0.5, 3.0]], dtype=torch.float64, requires_grad=True)
+    gaussian, count = diagonal_gaussian(loc.expand(20_000, -1), scale.expand(20_000, -1)), 20_000
+    drawn = draw(gaussian, torch.Generator().manual_seed(1))
+    assert torch.equal(drawn, draw(gaussian, torch.Generator().manual_seed(1)))
+    assert ((drawn.mean(0) - loc[0]).abs() < 5 * scale[0] / count**0.5).all()
+    assert ((drawn.std(0) / scale[0] - 1).abs() < 5 / (2 * count) ** 0.5).all()
+    drawn.sum().backward()
+    torch.testing.assert_close(loc.grad, torch.full_like(loc, count))  # dz/dloc = 1
+    noise = ((drawn - loc) / scale).detach().sum(0, keepdim=True)
+    torch.testing.assert_close(scale.grad, noise)  # dz/dscale = noise

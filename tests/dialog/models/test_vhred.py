@@ -8,9 +8,11 @@ import torch
 from torch.distributions import kl_divergence
 
 from dialog.errors import ConfigError, UsageError
-from dialog.models.base import ReplyModel
+from dialog.models import sampled
+from dialog.models.base import ContextState, ReplyModel
 from dialog.models.parts import Replies
-from dialog.text.batches import collate, utterances_of
+from dialog.models.scoring import reply_losses
+from dialog.text.batches import Batch, collate, utterances_of
 from tests.dialog.models.tiny import costs, generators, make_model, random_windows, states_before
 
 
@@ -106,6 +108,8 @@ def test_given_latents_are_used_and_matter() -> None:
             other.plan(other.start(2), generators(2), z)
         with pytest.raises(UsageError, match="no latent variable"):
             other.log_weights(collate(random_windows([2])), 2, torch.Generator())
+        with pytest.raises(UsageError, match="no latent variable"):
+            other.describe_latents(collate(random_windows([2])))
 
 
 def test_the_kl_is_of_the_posterior_that_sees_the_reply_from_the_prior_that_does_not() -> None:
@@ -148,6 +152,93 @@ def test_log_weights_expect_the_bound_and_estimate_the_likelihood() -> None:
         error = (fewer.var() / len(fewer) + more.var() / len(more)).sqrt()
         assert more.mean() - fewer.mean() > -5 * error
     assert means[-1].mean() > weights.mean()
+
+
+def plain_log_weights(
+    model: ReplyModel, batch: Batch, num_samples: int, seed: int, state: ContextState | None
+) -> torch.Tensor:
+    """Returns the weights through `reply_losses`, a sample at a time, from the noise that `log_weights` draws."""
+    generator = torch.Generator().manual_seed(seed)
+    reading, prior, posterior = model._infer(batch, generator, state)
+    utterances = batch.replies()
+    columns: list[list[torch.Tensor]] = [[] for _ in range(len(utterances))]
+    for part, samples in sampled.chunks(utterances.lengths, num_samples, batch.device):
+        size = len(part), samples, model.config.latent_size
+        drawn = torch.randn(size, generator=generator, dtype=prior.mean.dtype)
+        for reply, own in zip(part.tolist(), drawn, strict=True):
+            columns[reply] += list(own)
+    noise = torch.stack([torch.stack(column) for column in columns])  # (reply, sample, latent)
+    weights = []
+    for sample in range(num_samples):
+        z = posterior.mean + posterior.stddev * noise[:, sample]
+        condition = torch.cat([reading.contexts, z], dim=1)
+        parts = reply_losses(
+            model.table, model.decoder, Replies.of(utterances), condition, reading.memory, generator
+        )
+        weights.append(prior.log_prob(z) - posterior.log_prob(z) - parts.nll)
+    return torch.stack(weights, dim=1)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("attention_turns", [1, 3])
+@pytest.mark.parametrize("turns", [[5], [4, 6, 2]])
+@pytest.mark.parametrize("rows", [1, 5, 2048])
+def test_log_weights_in_parts_are_those_of_whole_replies_one_sample_at_a_time(
+    monkeypatch, layers, attention_turns, turns, rows
+) -> None:
+    monkeypatch.setattr(sampled, "_ROWS", {"cpu": rows})
+    model = make_model("vhred", layers=layers, attention_turns=attention_turns)
+    windows = random_windows(turns, seed=7)
+    after_others = type(model.start(1)).concat(
+        [states_before(model, w)[-1] for w in random_windows([3, 1, 2][: len(turns)], seed=8)]
+    )
+    for state in (None, after_others):
+        for window in windows:  # a reply to nothing at all, or only to what was read before
+            window.targets[0] = True
+        batch = collate(windows)
+        found = model.log_weights(batch, 4, torch.Generator().manual_seed(3), state)
+        assert found.dtype == torch.float64 and not found.requires_grad
+        wanted = plain_log_weights(model, batch, 4, 3, state)
+        torch.testing.assert_close(found, wanted.detach(), atol=1e-10, rtol=0)
+        again = model.log_weights(batch, 4, torch.Generator().manual_seed(3), state)
+        assert torch.equal(found, again)
+        assert (found.std(1) > 0).all()
+
+
+def test_log_weights_in_single_precision_are_near() -> None:
+    model = make_model("vhred", torch.float32, layers=2)
+    batch = collate(random_windows([5, 3, 4], seed=7))
+    found = model.log_weights(batch, 6, torch.Generator().manual_seed(3))
+    wanted = plain_log_weights(model, batch, 6, 3, None)
+    torch.testing.assert_close(found, wanted.double(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("rows", [1, 4, 7, 100])
+@pytest.mark.parametrize("num_samples", [1, 3, 10])
+def test_parts_hold_each_sample_of_each_reply_once_and_few_rows(monkeypatch, rows, num_samples) -> None:
+    monkeypatch.setattr(sampled, "_ROWS", {"cpu": rows})
+    lengths = torch.tensor([3, 9, 1, 9, 4])
+    counts = torch.zeros(5, dtype=torch.int64)
+    for part, samples in sampled.chunks(lengths, num_samples, torch.device("cpu")):
+        counts[part] += samples
+        assert 0 < len(part) * samples <= rows
+        assert (lengths[part].diff() <= 0).all()
+    assert counts.tolist() == [num_samples] * 5
+
+
+def test_latents_are_described_as_the_loss_uses_them() -> None:
+    model = make_model("vhred")
+    batch = collate(random_windows([4, 3], seed=3))
+    cost, found = costs(model, batch), model.describe_latents(batch)
+    torch.testing.assert_close(torch.cat([found.prior_loc, found.prior_scale], dim=1), cost.prior)
+    kl = (
+        found.prior_scale.log()
+        - found.posterior_scale.log()
+        + (found.posterior_scale**2 + (found.posterior_loc - found.prior_loc) ** 2)
+        / (2 * found.prior_scale**2)
+        - 0.5
+    )
+    torch.testing.assert_close(kl, cost.parts.kl, atol=1e-10, rtol=0)
 
 
 def test_bag_of_words_is_the_cross_entropy_of_the_replys_words() -> None:
