@@ -129,6 +129,10 @@ class BatchLoader:
         """Returns the tokens of the windows `indices`, the end tokens counted."""
         return int(self._sizes[list(indices)].sum())
 
+    def num_scored(self, indices: Sequence[int]) -> int:
+        """Returns the target tokens of the windows `indices`, the end tokens counted."""
+        return int(self._scored[list(indices)].sum())
+
     def batch(self, indices: Sequence[int]) -> Batch:
         """Returns the batch of the windows `indices`."""
         return collate([self.window(index) for index in indices], self._max_tokens)
@@ -156,12 +160,20 @@ class BatchLoader:
 
     @cached_property
     def _sizes(self) -> NDArray[np.int64]:
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(self._rows)])
-        offsets = self._split.offsets
-        starts = np.array([offsets[s.conversation] + s.start for s in self.spans])
-        stops = np.array([offsets[s.conversation] + s.end for s in self.spans])
-        sizes: NDArray[np.int64] = ends[stops] - ends[starts]
-        return sizes
+        return self._sums(self._rows, [span.start for span in self.spans])
+
+    @cached_property
+    def _scored(self) -> NDArray[np.int64]:
+        return self._sums(self._rows * self._split.targets, [span.scored_from for span in self.spans])
+
+    def _sums(self, counts: NDArray[np.int64], starts: Sequence[int]) -> NDArray[np.int64]:
+        """Returns for each window the sum of the turns' counts from `starts` to its end."""
+        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        offsets = np.array([self._split.offsets[span.conversation] for span in self.spans])
+        sums: NDArray[np.int64] = (
+            ends[offsets + [span.end for span in self.spans]] - ends[offsets + np.asarray(starts)]
+        )
+        return sums
 
     @cached_property
     def _longest(self) -> NDArray[np.int64]:

@@ -78,6 +78,13 @@ def test_each_target_is_scored_exactly_once(split, window, batch_tokens, epoch) 
         assert tokens == loader.num_target_tokens
 
 
+@given(splits.filter(lambda split: split.targets.any()), windows, st.integers(2, 9))
+def test_what_a_batch_scores_is_counted_without_reading_it(split, window, max_tokens) -> None:
+    loader = loader_of(split, window, max_tokens=max_tokens)
+    for indices in loader.epoch(0):
+        assert loader.num_scored(indices) == loader.batch(indices).num_target_tokens
+
+
 @given(splits.filter(lambda split: split.targets.any()), windows)
 def test_a_window_is_a_run_of_turns_led_by_turns_that_are_read_and_not_scored(split, window) -> None:
     loader = loader_of(split, window)
