@@ -13,7 +13,7 @@ from dialog.text.batches import utterances_of
 from dialog.text.normalise import normalise
 from dialog.text.tokenizer import Tokenizer
 
-__all__ = ["ContextReader", "Reading"]
+__all__ = ["ContextReader", "Reading", "joined_texts"]
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class ContextReader:
         Raises:
             UsageError: there is no turn to answer.
         """
-        texts = _joined_texts(conversation)
+        texts = joined_texts(conversation)
         if not texts:
             raise UsageError("the conversation has no text to answer; give at least one turn with words")
         hashes = prefix_hashes(texts)
@@ -81,7 +81,7 @@ class ContextReader:
             self.advance(readings)
 
 
-def _joined_texts(conversation: Conversation) -> list[str]:
+def joined_texts(conversation: Conversation) -> list[str]:
     """Returns the texts of `join_neighbours` over the normalised turns that have words.
 
     It passes over the whole chat at every turn, so it makes no objects on its way.
