@@ -11,6 +11,8 @@ system + those of dropped conversations.
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 from dialog.conversation import Turn, join_neighbours
 from dialog.corpus.records import Parsed
@@ -27,6 +29,7 @@ RULES = {
 }
 _NO_PEOPLE = frozenset({"system", "developer", "tool", "function"})
 _MOST_SPEAKERS = 65_535
+_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())  # nor digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,14 @@ def clean(parsed: Parsed, reply_as: str | None, counts: Counts) -> Clean | None:
     read = parsed.conversation.turns
     counts["conversations_read"] += 1
     counts["turns_read"] += len(read)
-    kept = [turn for turn in read if not (parsed.roles and turn.speaker.lower() in _NO_PEOPLE)]
-    normal = [
-        Turn(normalise(without_surrogates(turn.speaker)), _clean_text(turn.text, counts)) for turn in kept
-    ]
-    spoken = [turn for turn in normal if turn.text]
-    turns = join_neighbours(spoken)
+    kept = read
+    if parsed.roles:
+        kept = tuple(turn for turn in read if turn.speaker.lower() not in _NO_PEOPLE)
+    said = [(_clean_name(turn.speaker), _clean_text(turn.text, counts)) for turn in kept]
+    spoken = [each for each in said if each[1]]
+    turns = _joined(spoken)
     names: dict[str, int] = {}
-    speakers = tuple(names.setdefault(turn.speaker, len(names)) for turn in turns)
+    speakers = tuple([names.setdefault(speaker, len(names)) for speaker, _ in turns])
     targets = _targets(turns, parsed.roles, reply_as)
     rule = _broken_rule(len(turns), len(names), targets)
     if rule is not None:
@@ -83,9 +86,9 @@ def clean(parsed: Parsed, reply_as: str | None, counts: Counts) -> Clean | None:
         counts["turns_of_dropped"] += len(read)
         return None
     counts["turns_system"] += len(read) - len(kept)
-    counts["turns_empty"] += len(normal) - len(spoken)
+    counts["turns_empty"] += len(said) - len(spoken)
     counts["turns_joined"] += len(spoken) - len(turns)
-    texts = tuple(turn.text for turn in turns)
+    texts = tuple([text for _, text in turns])
     return Clean(
         id=without_surrogates(parsed.conversation.id),
         speakers=speakers,
@@ -96,12 +99,21 @@ def clean(parsed: Parsed, reply_as: str | None, counts: Counts) -> Clean | None:
     )
 
 
-def _targets(turns: tuple[Turn, ...], roles: bool, reply_as: str | None) -> tuple[bool, ...]:
+def _joined(spoken: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Neighbours by one speaker as one turn."""
+    if all(one[0] != other[0] for one, other in pairwise(spoken)):
+        return spoken
+    return [(turn.speaker, turn.text) for turn in join_neighbours(Turn(*each) for each in spoken)]
+
+
+def _targets(turns: list[tuple[str, str]], roles: bool, reply_as: str | None) -> tuple[bool, ...]:
+    if reply_as is None and not roles:
+        return (False,) + (True,) * (len(turns) - 1)
     if reply_as is not None:
-        name = normalise(without_surrogates(reply_as))
-        wanted = [turn.speaker == name for turn in turns]
+        name = _clean_name(reply_as)
+        wanted = [speaker == name for speaker, _ in turns]
     else:
-        wanted = [not roles or turn.speaker.casefold() == "assistant" for turn in turns]
+        wanted = [speaker.casefold() == "assistant" for speaker, _ in turns]
     return tuple(place > 0 and is_wanted for place, is_wanted in enumerate(wanted))
 
 
@@ -115,21 +127,31 @@ def _broken_rule(num_turns: int, num_speakers: int, targets: tuple[bool, ...]) -
     return None
 
 
+@lru_cache(maxsize=10_000)
+def _clean_name(name: str) -> str:
+    return normalise(without_surrogates(name))
+
+
 def _clean_text(text: str, counts: Counts) -> str:
     whole = without_surrogates(text)
     clean_text = normalise(whole)
-    counts["texts_repaired"] += whole != text
-    counts["texts_normalised"] += clean_text != whole
+    if clean_text is not text:  # else nothing was changed
+        counts["texts_repaired"] += whole != text
+        counts["texts_normalised"] += clean_text != whole
     return clean_text
 
 
 def exact_digest(speakers: tuple[int, ...], texts: tuple[str, ...]) -> bytes:
     """What tells exact duplicates: 16 bytes of the texts and the pattern of speakers."""
-    joined = "\n".join(f"{speaker} {text}" for speaker, text in zip(speakers, texts, strict=True))
+    joined = "\n".join([f"{speaker} {text}" for speaker, text in zip(speakers, texts, strict=True)])
     return hashlib.blake2b(joined.encode(), digest_size=16).digest()
 
 
 def loose_digest(texts: tuple[str, ...]) -> bytes:
     """What the split is drawn from and leaks are found by: 16 bytes of the letters and digits alone."""
-    joined = "".join(filter(str.isalnum, "".join(texts).casefold())) or "\n".join(texts)
-    return hashlib.blake2b(joined.encode(), digest_size=16).digest()
+    joined = "".join(texts)
+    if joined.isascii():
+        letters = joined.lower().encode().translate(None, _NO_LETTERS)
+    else:
+        letters = "".join(filter(str.isalnum, joined.casefold())).encode()
+    return hashlib.blake2b(letters or "\n".join(texts).encode(), digest_size=16).digest()

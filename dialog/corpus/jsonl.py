@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import orjson
+
 from dialog.conversation import Conversation, Turn
 from dialog.corpus.records import BadRecord, Line, LogFile, Parsed, RawRecord, decode_line, too_long
 
@@ -32,14 +34,23 @@ class JsonLines:
     def parse(self, record: RawRecord, name: str) -> Parsed:
         """Makes a conversation of a line."""
         assert isinstance(record.payload, bytes)
-        text = decode_line(record.payload)
         try:
-            value = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise BadRecord(f"no JSON: {error.msg} at character {error.pos + 1}") from error
-        except (RecursionError, ValueError) as error:
-            raise BadRecord("no JSON that can be read: nested too deeply or a number too long") from error
+            value = orjson.loads(record.payload)
+        except orjson.JSONDecodeError:  # also for what only Python's reader takes, such as a lone surrogate
+            value = _read_slowly(record.payload)
+        if isinstance(value, dict) and isinstance(value.get("id"), float):
+            value = _read_slowly(record.payload)  # a whole number of more than 64 bits, perhaps
         return _conversation(value, name)
+
+
+def _read_slowly(line: bytes) -> object:
+    text = decode_line(line)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadRecord(f"no JSON: {error.msg} at character {error.pos + 1}") from error
+    except (RecursionError, ValueError) as error:
+        raise BadRecord("no JSON that can be read: nested too deeply or a number too long") from error
 
 
 def _conversation(value: object, name: str) -> Parsed:

@@ -13,9 +13,9 @@ from typing import Self
 import pyarrow as pa
 
 from dialog.corpus.cleaning import Clean, Counts, clean
+from dialog.corpus.encoding import BatchEncoder
 from dialog.corpus.records import BadRecord, LogFormat, RawRecord
 from dialog.corpus.tokenized import SCHEMA
-from dialog.text.tokenizer import Tokenizer
 
 __all__ = [
     "TEXT_SCHEMA",
@@ -110,15 +110,14 @@ def tokenise_batch(task: TokenTask) -> bytes:
     """Returns the record batch of SCHEMA for one of TEXT_SCHEMA, serialised."""
     batch = pa.ipc.open_file(pa.memory_map(str(task.texts))).get_batch(task.number)
     texts = batch.column("texts")
-    tokens = _tokenizer(task.tokenizer).encode_all(texts.values.to_pylist())
-    utterances = pa.ListArray.from_arrays(texts.offsets, pa.array(tokens, type=pa.list_(pa.int32())))
+    utterances = pa.ListArray.from_arrays(texts.offsets, _encoder(task.tokenizer).encode(texts.values))
     columns = [batch.column("id"), batch.column("speakers"), utterances, batch.column("targets")]
     return _serialised(pa.record_batch(columns, schema=SCHEMA))
 
 
 @lru_cache(maxsize=1)
-def _tokenizer(path: Path) -> Tokenizer:
-    return Tokenizer.load(path)
+def _encoder(path: Path) -> BatchEncoder:
+    return BatchEncoder.load(path)
 
 
 def read_texts(path: Path) -> Iterator[str]:

@@ -5,6 +5,8 @@ Laws, for any text and any tokens:
 - `decode(encode(text)) == normalise(text)`, with a lone surrogate read as U+FFFD; so `</s>`, `<unk>`, `<0x41>`
   and U+2581 (SentencePiece's own space mark) in a user's text are text and come back as text;
 - `encode` yields none of the control tokens pad, bos, eos, and never unk (unknown characters become bytes);
+- `encode(a + " " + b) == encode(a) + encode(b)`: a text's tokens are those of its words, so that a corpus is
+  encoded a *different* word at a time (`dialog.corpus.encoding`);
 - `"".join(stream.push(token) for token in tokens) + stream.finish() == decode(tokens)`.
 
 U+2581 cannot stand in SentencePiece's input, where it means a space: the noncharacter U+10FFFF takes its place
@@ -18,6 +20,7 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
@@ -98,8 +101,27 @@ class Tokenizer:
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """Returns the tokens of each text, on one core."""
         inputs = [to_model_text(text) for text in texts]
-        tokens: list[list[int]] = self._processor.encode(inputs, out_type=int, num_threads=1)
+        if not self.is_by_words:
+            return self.encode_words(inputs)
+        words = [text.split(" ") for text in inputs]
+        tokens = iter(self.encode_words(list(chain.from_iterable(words))))
+        return [list(chain.from_iterable(islice(tokens, len(each)))) for each in words]
+
+    def encode_words(self, words: Sequence[str]) -> list[list[int]]:
+        """Returns the tokens of each word, or of each text where the tokenizer is not by words.
+
+        Args:
+            words: parts between spaces of what `to_model_text` returns.
+        """
+        tokens: list[list[int]] = self._processor.encode(words, out_type=int, num_threads=1)
         return tokens
+
+    @cached_property
+    def is_by_words(self) -> bool:
+        """Whether no piece crosses a space, as in all that `train_tokenizer` makes; others are taken as well."""
+        pieces = [self._processor.id_to_piece(token) for token in range(self.num_tokens)]
+        begins: list[str] = self._processor.encode(["a"], out_type=str)[0]
+        return begins[0].startswith(_SPACE_MARK) and not any(_SPACE_MARK in piece[1:] for piece in pieces)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Returns the text of `tokens`.
@@ -156,12 +178,14 @@ class StreamDecoder:
 
 def to_model_text(text: str) -> str:
     """Returns `text` as SentencePiece is to see it: normalised, without what it cannot take."""
+    if text.isascii():
+        return normalise(text)
     return normalise(text.translate(_TO_MODEL)).replace(_SPACE_MARK, _STAND_IN)
 
 
 def without_surrogates(text: str) -> str:
     """Returns `text` with each lone surrogate as U+FFFD, so that it can be written as UTF-8."""
-    return text.translate(_SURROGATES)
+    return text if text.isascii() else text.translate(_SURROGATES)
 
 
 def train_tokenizer(
