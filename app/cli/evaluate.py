@@ -1,8 +1,9 @@
 """`hred evaluate`: how likely a model finds the replies of a split."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,16 +16,25 @@ def evaluate(
         Path, typer.Argument(help="Folder that `hred prepare` wrote, with the run's tokenizer.")
     ],
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+    samples: Annotated[
+        int | None,
+        typer.Option(min=1, help="Also the importance-weighted bound of each reply, by so many samples."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the posterior samples of a latent model.")] = 0,
     max_conversations: Annotated[
+        int | None, typer.Option(min=1, help="The first so many only, for a quick look.")
+    ] = None,
+    max_replies: Annotated[
         int | None, typer.Option(min=1, help="The first so many only, for a quick look.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
 ) -> None:
     """Score every reply of a split: nats per token and perplexity, end tokens counted.
 
-    For a latent model the figure is its bound with the KL at weight 1, one posterior sample a reply. A
-    model that was trained backwards is scored on the turns before replies, as it was trained.
+    For a latent model the figure is its bound with the KL at weight 1, one posterior sample a reply;
+    --samples gives the tighter bound of Burda et al. 2016, a reply at a time, with standard errors over
+    conversations. Without a latent variable the likelihood is exact. A model that was trained backwards is
+    scored on the turns before replies, as it was trained.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -32,6 +42,7 @@ def evaluate(
     from app.shipped import run_path
     from dialog.corpus.tokenized import TokenizedCorpus
     from dialog.errors import CorpusError
+    from dialog.evaluation.bound import evaluate_bound
     from dialog.evaluation.likelihood import evaluate_likelihood
     from dialog.run_folder import load_run
     from dialog.text.backward import directed
@@ -47,16 +58,38 @@ def evaluate(
     conversations = directed(prepared.split(split), loaded.direction)
     if not conversations.targets.any():
         raise CorpusError(f"the split {split} of {corpus} has no reply to score; choose another --split")
+    limits: dict[str, Any] = {"max_conversations": max_conversations, "max_replies": max_replies}
+    figures: dict[str, Any] = {"model": loaded.name, "split": split}
     with Progress(console=console, disable=not console.is_terminal) as bar:
-        total = min(len(conversations), max_conversations or len(conversations))
-        task = bar.add_task(f"scoring {split}", total=total)
-        result = evaluate_likelihood(
-            loaded.model, conversations, seed, max_conversations, lambda done: bar.advance(task, done)
+
+        def progress(what: str) -> Callable[[int], None]:
+            task = bar.add_task(what, total=min(len(conversations), max_conversations or len(conversations)))
+            return lambda done: bar.advance(task, done)
+
+        likelihood = evaluate_likelihood(
+            loaded.model, conversations, seed, progress=progress(f"scoring {split}"), **limits
         )
-    figures = {"model": loaded.name, "split": split, **result.to_json()}
+        figures |= likelihood.to_json()
+        if samples is not None:
+            bound = evaluate_bound(
+                loaded.model, conversations, samples, seed, progress=progress("bound"), **limits
+            )
+            figures["bound"] = bound.to_json()
     if as_json:
         print(json.dumps(figures))
-        return
+    else:
+        _print_table(figures)
+
+
+def _print_table(figures: Mapping[str, Any], indent: str = "") -> None:
+    """Prints a line a figure; what is not there is left out."""
     for name, value in figures.items():
-        if value is not None:
-            print(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")
+        if isinstance(value, Mapping):
+            print(f"{indent}{name}")
+            _print_table(value, indent + "  ")
+        elif value is not None:
+            print(
+                f"{indent + name:32} {value:.4f}"
+                if isinstance(value, float)
+                else f"{indent + name:32} {value}"
+            )

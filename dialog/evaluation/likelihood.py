@@ -11,15 +11,11 @@ from dataclasses import dataclass
 
 import torch
 
-from dialog.models.base import ContextState, ReplyModel
-from dialog.text.batches import Window, collate, utterances_of
-from dialog.text.loader import BatchLoader, EncodedConversation, EncodedSplit
+from dialog.evaluation.passes import WINDOW_TURNS, evaluating, parts_of
+from dialog.models.base import ReplyModel
+from dialog.text.loader import EncodedSplit
 
 __all__ = ["Likelihood", "evaluate_likelihood"]
-
-_BATCH_TOKENS = 8192
-_WINDOW_TURNS = 128
-"""Longer conversations are scored in windows, the context state carried over, so that memory is bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +64,14 @@ class Likelihood:
         }
 
 
-class _Sums:
-    def __init__(self) -> None:
-        self.replies = self.tokens = 0
-        self.nll = self.kl = 0.0
-        self.has_kl = False
-
-    def add(
-        self,
-        model: ReplyModel,
-        windows: list[Window],
-        generator: torch.Generator,
-        state: ContextState | None,
-    ) -> None:
-        batch = collate(windows).to(next(model.parameters()).device)
-        parts = model.loss(batch, generator, state)
-        self.replies += len(parts.nll)
-        self.tokens += int(parts.num_tokens.sum())
-        self.nll += float(parts.nll.double().sum())
-        if parts.kl is not None:
-            self.has_kl = True
-            self.kl += float(parts.kl.double().sum())
-
-
-@torch.no_grad()
 def evaluate_likelihood(
     model: ReplyModel,
     split: EncodedSplit,
     seed: int = 0,
     max_conversations: int | None = None,
     progress: Callable[[int], None] | None = None,
-    window_turns: int = _WINDOW_TURNS,
+    window_turns: int = WINDOW_TURNS,
+    max_replies: int | None = None,
 ) -> Likelihood:
     """Scores every reply of a split.
 
@@ -109,46 +82,22 @@ def evaluate_likelihood(
         max_conversations: the first so many only; None for all.
         progress: is told how many conversations were scored since it was last called.
         window_turns: longer conversations are scored in windows of so many turns.
+        max_replies: the first so many only; None for all.
 
     Raises:
         CorpusError: the split has no target.
     """
-    was_training = model.training
-    model.eval()
-    generator = torch.Generator(device=next(model.parameters()).device).manual_seed(seed)
-    sums = _Sums()
-    loader = BatchLoader(split, _BATCH_TOKENS)
-    spans = [s for s in loader.spans if max_conversations is None or s.conversation < max_conversations]
-    short = {i for i, span in enumerate(loader.spans) if span.end <= window_turns}
-    chosen = {span.conversation for span in spans}
-    for indices in loader.in_order():
-        wanted = [i for i in indices if i in short and loader.spans[i].conversation in chosen]
-        if wanted:
-            sums.add(model, [loader.window(i) for i in wanted], generator, None)
-        for index in indices:
-            if index not in short and loader.spans[index].conversation in chosen:
-                _score_long(model, split[loader.spans[index].conversation], window_turns, sums, generator)
-        if progress:
-            progress(sum(loader.spans[i].conversation in chosen for i in indices))
-    model.train(was_training)
-    kl = sums.kl if sums.has_kl else None
-    return Likelihood(len(chosen), sums.replies, sums.tokens, sums.nll, kl)
-
-
-def _score_long(
-    model: ReplyModel,
-    conversation: EncodedConversation,
-    window_turns: int,
-    sums: _Sums,
-    generator: torch.Generator,
-) -> None:
-    """Scores one conversation window by window, the context state carried over by `observe`."""
-    device = next(model.parameters()).device
-    state = model.start(1)
-    for start in range(0, len(conversation.utterances), window_turns):
-        utterances = conversation.utterances[start : start + window_turns]
-        targets = conversation.targets[start : start + window_turns]
-        if targets.any():
-            sums.add(model, [Window(utterances, targets)], generator, state)
-        for tokens in utterances:
-            state = model.observe(state, utterances_of([tokens]).to(device))
+    replies = tokens = 0
+    nll, kl = 0.0, 0.0
+    conversations: set[int] = set()
+    with evaluating(model) as device:
+        generator = torch.Generator(device=device).manual_seed(seed)
+        for part in parts_of(model, split, max_conversations, max_replies, progress, window_turns):
+            losses = model.loss(part.batch, generator, part.state)
+            conversations.update(part.conversations.tolist())
+            replies += len(losses.nll)
+            tokens += int(losses.num_tokens.sum())
+            nll += float(losses.nll.double().sum())
+            if losses.kl is not None:
+                kl += float(losses.kl.double().sum())
+    return Likelihood(len(conversations), replies, tokens, nll, kl if model.is_latent else None)

@@ -22,8 +22,10 @@ class Talk:
 class Talks:
     """A split in memory: conversations of 2 to 23 turns, some turns longer than models read."""
 
-    def __init__(self, turns: tuple[int, ...] = (2, 9, 23, 4), every_target: bool = True) -> None:
-        draw = np.random.default_rng(3)
+    def __init__(
+        self, turns: tuple[int, ...] = (2, 9, 23, 4), every_target: bool = True, seed: int = 3
+    ) -> None:
+        draw = np.random.default_rng(seed)
         self.lengths = draw.integers(1, 12, sum(turns)).astype(np.int32)
         self.offsets = np.concatenate([[0], np.cumsum(turns)]).astype(np.int64)
         self.targets = np.ones(sum(turns), bool) if every_target else draw.random(sum(turns)) < 0.5
