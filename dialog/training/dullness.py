@@ -93,6 +93,6 @@ def _advice(is_latent: bool) -> str:
         else "a model that varies the course of its replies (--model vhred, with --init-from this run if it is HRED)"
     )
     return (
-        "What to turn: sample with a higher temperature or top-p; train on with label_smoothing=0.1; "
-        f"more conversations, or fewer that repeat each other; {latent}"
+        "What to turn: train on while the bound still falls; sample with a higher temperature or top-p; "
+        f"label_smoothing=0.1; more conversations, or fewer that repeat each other; {latent}"
     )

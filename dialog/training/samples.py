@@ -12,17 +12,17 @@ import numpy as np
 
 from dialog.conversation import Conversation, Turn
 from dialog.decoding.replier import Replier
-from dialog.decoding.replies import CHAT_SAMPLING
+from dialog.decoding.replies import CHAT_SAMPLING, Sampling
 from dialog.evaluation.diversity import Diversity, measure_diversity
 from dialog.models.base import ReplyModel
 from dialog.text.batches import EOS
 from dialog.text.loader import EncodedSplit
 from dialog.text.tokenizer import Tokenizer
 
-__all__ = ["ReplySampler", "SampledReplies"]
+__all__ = ["SAMPLING", "ReplySampler", "SampledReplies"]
 
 _CONTEXT_TURNS = 3
-_SAMPLING = replace(CHAT_SAMPLING, max_tokens=40)
+SAMPLING = replace(CHAT_SAMPLING, max_tokens=40)
 """As people will chat with the model; a reply that is no reply after so many tokens says enough."""
 _BATCH_REPLIES = 256
 
@@ -62,12 +62,20 @@ class ReplySampler:
         shown: how many contexts are shown with their replies.
         measured: how many are measured; 0 for none.
         seed: of the draw.
+        sampling: of the replies; people's are cut at its `max_tokens`, too.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, split: EncodedSplit, shown: int, measured: int, seed: int = 1
+        self,
+        tokenizer: Tokenizer,
+        split: EncodedSplit,
+        shown: int,
+        measured: int,
+        seed: int = 1,
+        sampling: Sampling = SAMPLING,
     ) -> None:
         self._tokenizer, self._shown, self._measured = tokenizer, shown, measured
+        self._sampling = sampling
         self._contexts: list[Conversation] = []
         replies: list[list[int]] = []
         turns = np.flatnonzero(split.targets)
@@ -80,7 +88,7 @@ class ReplySampler:
             if any(text.strip() for text in texts):
                 told = tuple(Turn("AB"[at % 2], text) for at, text in enumerate(texts))
                 self._contexts.append(Conversation(f"{number}/{place}", told))
-                replies.append(utterances[-1][: _SAMPLING.max_tokens])
+                replies.append(utterances[-1][: sampling.max_tokens])
         self._people = self._figures(replies)
 
     def sample(self, model: ReplyModel) -> SampledReplies:
@@ -91,7 +99,7 @@ class ReplySampler:
         for start in range(0, len(self._contexts), _BATCH_REPLIES):
             contexts = self._contexts[start : start + _BATCH_REPLIES]
             seeds = range(start, start + len(contexts))
-            replies += [reply for (reply,) in replier.reply_all(contexts, _SAMPLING, seed=seeds)]
+            replies += [reply for (reply,) in replier.reply_all(contexts, self._sampling, seed=seeds)]
         model.train(was_training)
         shown = [
             {"context": [turn.text for turn in context.turns], "reply": reply.text}
