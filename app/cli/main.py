@@ -12,6 +12,7 @@ import typer
 
 from dialog import __version__
 from dialog.errors import DialogError, UsageError
+from dialog.training.launch import speaks
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -50,9 +51,13 @@ def main() -> None:
     try:
         app()
     except UsageError as error:
-        _fail(str(error), 2)
+        if speaks(error):
+            _fail(str(error), 2)
+        sys.exit(2)
     except DialogError as error:
-        _fail(str(error), 1)
+        if speaks(error):
+            _fail(str(error), 1)
+        sys.exit(1)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     except BrokenPipeError:

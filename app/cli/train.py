@@ -46,11 +46,13 @@ def train(
 
     Ctrl-C writes a checkpoint and stops; --resume goes on from it. The weights that did best on the
     validation split are what `hred reply`, `hred chat` and `hred serve` load from the run folder.
+    On several GPUs or machines, a launcher starts it: torchrun --nproc-per-node N -m dialog train …
     """
     from app.cli.training_display import TrainingDisplay, say_estimate, stop_on_interrupt
     from dialog.corpus.tokenized import TokenizedCorpus
     from dialog.errors import UsageError
     from dialog.training.checkpoints import has_checkpoint
+    from dialog.training.launch import rank
     from dialog.training.trainer import Trainer
 
     if resume and (model is not None or init_from is not None or seed is not None):
@@ -68,7 +70,8 @@ def train(
             f"{corpus} has another tokenizer than the run in {out}; give the corpus it began with"
         )
     built = _model(plan, init_from)
-    say_estimate(_estimate(built, prepared, plan))
+    if rank() == 0:
+        say_estimate(_estimate(built, prepared, plan))
     if dry_run:
         return
     limits = {"max_updates": max_updates, "max_minutes": max_minutes}
@@ -174,9 +177,11 @@ def _job(
 ) -> "TrainingJob":
     from dialog.training.checkpoints import save_job_settings
     from dialog.training.config import training_config_class
+    from dialog.training.launch import rank
     from dialog.training.trainer import TrainingJob
 
-    save_job_settings(folder, plan)
+    if rank() == 0:
+        save_job_settings(folder, plan)
     train_split, valid_split = prepared.split("train"), prepared.split("valid")
     corpus = {
         "name": prepared.folder.resolve().name,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from dialog.training.launch import num_processes, rank
+
 if TYPE_CHECKING:
     from dialog.text.loader import BatchLoader
     from dialog.training.checkpoints import Progress as Place
@@ -46,7 +48,7 @@ def _duration(seconds: float) -> str:
 
 
 class TrainingDisplay:
-    """Draws a progress bar on a terminal, and plain lines elsewhere.
+    """Draws a progress bar on a terminal, and plain lines elsewhere; only process 0 of several says anything.
 
     Args:
         job: what is trained.
@@ -54,7 +56,7 @@ class TrainingDisplay:
 
     def __init__(self, job: "TrainingJob") -> None:
         self._job = job
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = Console(highlight=False, soft_wrap=True, quiet=rank() > 0)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -62,7 +64,7 @@ class TrainingDisplay:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=self._console.quiet or not self._console.is_terminal,
         )
         self._task: TaskID | None = None
         self._started = time.monotonic()
@@ -85,6 +87,11 @@ class TrainingDisplay:
                 f"{loader.num_windowed:,} conversations are longer than {self._job.config.window_turns} turns and "
                 f"trained in windows; {loader.num_cut:,} utterances are longer than "
                 f"{self._job.config.max_tokens} tokens and cut in training"
+            )
+        if num_processes() > 1:
+            self._say(
+                f"{num_processes()} processes share the {self._job.config.batches_per_update} batches of an update; "
+                "the estimate above is for one"
             )
         if progress.update:
             self._say(f"going on after update {progress.update:,}")
@@ -136,11 +143,15 @@ def _facts(metrics: Mapping[str, Any]) -> str:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Makes the first Ctrl-C (or SIGTERM) a wish to stop, and the second one an interrupt."""
+    """Makes the first Ctrl-C (or SIGTERM) a wish to stop, and the second one an interrupt.
+
+    A launcher of several processes passes on what they have had from the terminal already; it kills them itself
+    if they do not stop in time, so for them the second one is the same wish.
+    """
     wish = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if wish.is_set():
+        if wish.is_set() and num_processes() == 1:
             raise KeyboardInterrupt
         wish.set()
 

@@ -2,7 +2,7 @@
 
     state/<update>/model.safetensors   weights as they are (not the best ones)
     state/<update>/optimizer.pt        AdamW's state, loaded as tensors only (`weights_only=True`)
-    state/<update>/progress.json       update, place in the data, best bound, patience, generator states
+    state/<update>/progress.json       update, place in the data, best bound, patience
     state/latest.json                  which of these folders is the last good one
     state/job.json                     the model, its settings, how it is trained: what a resume goes on with
 
@@ -55,7 +55,6 @@ class Progress:
         last_validation: the update of the last validation.
         interval: sums since the last line of the log; see `metrics.IntervalSums`.
         log_bytes: of the log that belong to this checkpoint; None if that is not known.
-        generator: state of the generator of dropout and posterior samples, hexadecimal.
         minutes: spent in training so far, over all starts.
     """
 
@@ -68,7 +67,6 @@ class Progress:
     last_validation: int = 0
     interval: dict[str, float] = field(default_factory=dict)
     log_bytes: int | None = None
-    generator: str = ""
     minutes: float = 0.0
 
 

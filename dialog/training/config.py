@@ -16,6 +16,9 @@ class TrainingConfig(Settings):
     batch_tokens: int = setting(
         4096, "tokens of a batch at most, context and targets together", minimum=1, below=1_000_001
     )
+    batches_per_update: int = setting(
+        1, "batches whose gradients make one update; all processes share them", minimum=1, below=1_000_001
+    )
     window_turns: int = setting(32, "turns of a window; longer conversations are cut into several", minimum=2)
     lead_turns: int = setting(8, "turns before a further window that are read again, not scored", minimum=0)
     max_tokens: int = setting(64, "tokens of an utterance in training; the rest is cut", minimum=2)

@@ -7,6 +7,7 @@ not touched: a run is the same to the last bit whether it was estimated or not.
 
 import contextlib
 import copy
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -97,7 +98,7 @@ def estimate_training(
         model=type(model).__name__,
         num_parameters=model.num_parameters,
         target_tokens=loader.num_target_tokens,
-        updates=len(batches),
+        updates=math.ceil(len(batches) / config.batches_per_update),
         timed_updates=timed_updates,
         seconds_per_epoch=elapsed * sum(map(loader.num_tokens, batches)) / timed_tokens,
         memory_bytes=(2 + _OPTIMIZER_COPIES) * weights if peak is None else peak,

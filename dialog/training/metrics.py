@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from dialog.models.base import LossParts
 from dialog.run_folder import write_atomically
 from dialog.training.checkpoints import Progress
+from dialog.training.update import UpdateTotals
 
 __all__ = ["IntervalSums", "MetricsLog"]
 
@@ -23,10 +21,13 @@ class MetricsLog:
     Args:
         folder: the run folder.
         resume_from: what was written after this checkpoint is dropped first; None begins a new file.
+        writes: False in a process that leaves the file to another.
     """
 
-    def __init__(self, folder: Path, resume_from: Progress | None) -> None:
-        self._path = folder / "metrics.jsonl"
+    def __init__(self, folder: Path, resume_from: Progress | None, writes: bool = True) -> None:
+        self._path, self._writes = folder / "metrics.jsonl", writes
+        if not writes:
+            return
         kept = b""
         if resume_from is not None and self._path.exists():
             kept = b"".join(
@@ -38,6 +39,8 @@ class MetricsLog:
 
     def write(self, metrics: Mapping[str, Any]) -> None:
         """Appends one object."""
+        if not self._writes:
+            return
         finite = {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in metrics.items()
@@ -45,8 +48,10 @@ class MetricsLog:
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(finite, ensure_ascii=False) + "\n")
 
-    def flush(self) -> int:
+    def flush(self) -> int | None:
         """Brings what was written to disk and returns its bytes, for the checkpoint that it belongs to."""
+        if not self._writes:
+            return None
         with self._path.open("ab") as stream:
             os.fsync(stream.fileno())
             return stream.tell()
@@ -73,15 +78,14 @@ class IntervalSums:
         self._replies, self._tokens = int(state.get("replies", 0)), int(state.get("tokens", 0))
         self._has_kl = "kl" in state
 
-    def add(self, parts: LossParts) -> None:
-        """Adds the parts of one update."""
-        with torch.no_grad():
-            self._nll += float(parts.nll.sum())
-            if parts.kl is not None:
-                self._has_kl = True
-                self._kl += float(parts.kl.sum())
-        self._replies += len(parts.nll)
-        self._tokens += int(parts.num_tokens.sum())
+    def add(self, totals: UpdateTotals) -> None:
+        """Adds the sums of one update."""
+        self._nll += totals.nll
+        if totals.kl is not None:
+            self._has_kl = True
+            self._kl += totals.kl
+        self._replies += totals.num_replies
+        self._tokens += totals.num_tokens
 
     def pause(self, seconds: float) -> None:
         """Leaves out some time, such as a validation's, from the speed."""

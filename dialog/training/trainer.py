@@ -1,7 +1,8 @@
 """The training loop: batches in, the best model by validation bound out, resumable at any checkpoint.
 
-Device, precision and gradient scaling are Accelerate's; everything else is a function of the update, so
-that a resumed run goes on as if it had not stopped.
+Device, precision and processes are Accelerate's; everything else is a function of the update, so that a
+resumed run goes on as if it had not stopped. Several processes hold the same weights and the same progress and
+share the batches of each update; process 0 validates, and alone writes files.
 """
 
 import dataclasses
@@ -14,11 +15,11 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import InitProcessGroupKwargs, set_seed
 
-from dialog.errors import TrainingError
+from dialog.errors import TrainingError, WorkerLostError
 from dialog.evaluation.likelihood import Likelihood, evaluate_likelihood
-from dialog.models.base import LossParts, ReplyModel
+from dialog.models.base import ReplyModel
 from dialog.models.registry import model_name
 from dialog.run_folder import save_run
 from dialog.text.backward import directed
@@ -27,12 +28,13 @@ from dialog.text.tokenizer import Tokenizer
 from dialog.training.card import model_card
 from dialog.training.checkpoints import Progress, load_checkpoint, save_checkpoint
 from dialog.training.config import TrainingConfig
+from dialog.training.distributed import EXCHANGE_TIMEOUT, Workers
 from dialog.training.memory import keep_freed_memory
 from dialog.training.metrics import IntervalSums, MetricsLog
 from dialog.training.monitor import Monitor
-from dialog.training.objective import objective
 from dialog.training.optimizer import make_optimizer
 from dialog.training.schedules import kl_weight, learning_rate
+from dialog.training.update import UpdateTotals, add_gradients, noise, parts_of
 
 __all__ = ["Listener", "Trainer", "TrainingJob", "make_loader"]
 
@@ -113,22 +115,34 @@ class Trainer:
     Raises:
         RunFolderError: it shall resume, but the checkpoint cannot be loaded.
         CorpusError: there is nothing to train or to validate on.
+        TrainingError: there are more processes than an update has batches.
     """
 
     def __init__(self, job: TrainingJob, listener: Listener) -> None:
         self._job = job = _directed(job)
         self._listener, config = listener, job.config
-        job.folder.mkdir(parents=True, exist_ok=True)
         on_gpu = torch.cuda.is_available()
         half = "bf16" if on_gpu or config.bfloat16 else "no"
-        self._accelerator = Accelerator(mixed_precision=half, cpu=not on_gpu)
+        joining = InitProcessGroupKwargs(timeout=EXCHANGE_TIMEOUT)
+        self._accelerator = Accelerator(mixed_precision=half, cpu=not on_gpu, kwargs_handlers=[joining])
+        self._workers = Workers.of(self._accelerator)
+        if config.batches_per_update < self._workers.count:
+            raise TrainingError(
+                f"{self._workers.count} processes cannot share updates of {config.batches_per_update} batches; "
+                f"add --set batches_per_update={self._workers.count}, or a multiple of it"
+            )
+        if self._workers.is_first:
+            job.folder.mkdir(parents=True, exist_ok=True)
         set_seed(job.seed)
         optimizer = make_optimizer(job.model, config)
         self._model, self._optimizer = self._accelerator.prepare(job.model, optimizer)
-        self._generator = torch.Generator(device=self._accelerator.device).manual_seed(job.seed)
-        self._progress = self._resume() if job.resume else Progress()
+        self._progress = Progress()
+        if job.resume:
+            self._progress = load_checkpoint(job.folder, job.model, self._optimizer)
         self._loader = make_loader(job.train, config, job.seed)
-        self._log = MetricsLog(job.folder, self._progress if job.resume else None)
+        self._log = MetricsLog(
+            job.folder, self._progress if job.resume else None, writes=self._workers.is_first
+        )
         self._sums = IntervalSums(self._progress.interval)
         self._monitor = Monitor(job.folder, job.tokenizer, job.valid, config)
         self._started = self._last_checkpoint = time.monotonic()
@@ -142,13 +156,25 @@ class Trainer:
 
         Raises:
             TrainingError: the loss is no longer a number.
+            WorkerLostError: another process has ended.
             OSError: the run folder cannot be written to.
         """
+        try:
+            self._run()
+            self._workers.close()
+        except WorkerLostError as error:
+            raise self._parting(error) from error
+        except BaseException as error:
+            self._workers.tell(error)
+            raise
+        return self._progress
+
+    def _run(self) -> None:
         keep_freed_memory()
         self._listener.started(self._loader, self._progress)
-        for batch_indices in self._batches():
-            parts, gradient_norm = self._update(batch_indices)
-            self._sums.add(parts)
+        for group in self._groups():
+            totals, gradient_norm = self._update(group)
+            self._sums.add(totals)
             metrics = None
             if self._progress.update % self._job.log_every == 0:
                 metrics = self._log_interval(self._sums, gradient_norm)
@@ -163,44 +189,52 @@ class Trainer:
                 break
         self._checkpoint()
         # Only the end of this start brings this validation: the checkpoint, and so a resume, knows nothing of it.
-        if self._progress.update > self._progress.last_validation and not self._job.should_stop():
+        stopped = self._workers.any(self._job.should_stop())
+        if self._progress.update > self._progress.last_validation and not stopped:
             self._validate()
-        return self._progress
 
-    def _batches(self) -> Iterator[list[int]]:
-        """Yields batches from where the data stands, epoch after epoch."""
+    def _groups(self) -> Iterator[list[list[int]]]:
+        """Yields the batches of each update from where the data stands, epoch after epoch."""
         if self._is_over():
             return
         while True:
             batches = self._loader.epoch(self._progress.epoch)
-            for indices in batches[self._progress.batch :]:
-                self._progress.batch += 1
-                yield indices
+            while self._progress.batch < len(batches):
+                start = self._progress.batch
+                yield batches[start : start + self._job.config.batches_per_update]
             self._progress.epoch += 1
             self._progress.batch = 0
 
-    def _update(self, batch_indices: list[int]) -> tuple[LossParts, float]:
+    def _update(self, indices: list[list[int]]) -> tuple[UpdateTotals, float]:
         config, update = self._job.config, self._progress.update + 1
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(update, config)
         self._model.train()
-        batch = self._loader.batch(batch_indices).to(self._accelerator.device)
-        parts: LossParts = self._model(batch, self._generator)
-        value = objective(parts, config, kl_weight(update, config))
-        if not math.isfinite(float(value.detach())):
-            self._progress.batch -= 1  # the checkpoint names the batch that failed as the next one
-            self._checkpoint()
+        self._optimizer.zero_grad()
+        device = self._accelerator.device
+        parts = parts_of(len(indices), self._workers.rank, self._workers.count)
+        totals = add_gradients(
+            self._model,
+            [(self._loader.batch(indices[part.place]).to(device), part) for part in parts],
+            lambda part: noise(self._job.seed, update, part.place, device),
+            sum(map(self._loader.num_scored, indices)),
+            config,
+            kl_weight(update, config),
+            self._accelerator,
+            self._workers,
+        )
+        if totals.not_finite:
+            self._checkpoint()  # it names the batches that failed as the next ones
             raise TrainingError(
                 f"the loss of update {update} is no number any more; go on from the last checkpoint with a "
                 f"smaller step: --resume --set learning_rate={config.learning_rate / 3:.2g}"
             )
-        self._optimizer.zero_grad()
-        self._accelerator.backward(value)
         limit = config.gradient_clip or math.inf
         norm = self._accelerator.clip_grad_norm_(self._model.parameters(), limit)
         self._optimizer.step()
         self._progress.update = update
-        return parts, float(norm)
+        self._progress.batch += len(indices)
+        return totals, float(norm)
 
     def _log_interval(self, sums: IntervalSums, gradient_norm: float) -> dict[str, Any]:
         update = self._progress.update
@@ -218,6 +252,17 @@ class Trainer:
         return metrics
 
     def _validate(self) -> None:
+        """Scores and looks in process 0, and lets the others know what it means for the progress."""
+        if self._workers.is_first:
+            self._score_and_look()
+        progress = self._progress
+        best = math.nan if progress.best is None else progress.best
+        known = [best, progress.best_update, progress.worse, progress.last_validation]
+        best, *counts = self._workers.from_first(known)
+        progress.best = None if math.isnan(best) else best
+        progress.best_update, progress.worse, progress.last_validation = map(int, counts)
+
+    def _score_and_look(self) -> None:
         job, update = self._job, self._progress.update
         limit = job.config.validate_conversations or None
         result = evaluate_likelihood(job.model, job.valid, seed=job.seed, max_conversations=limit)
@@ -259,7 +304,7 @@ class Trainer:
 
     def _is_over(self) -> bool:
         job, progress = self._job, self._progress
-        return (
+        return self._workers.any(
             job.should_stop()
             or (job.max_updates is not None and progress.update >= job.max_updates)
             or (job.max_minutes is not None and time.monotonic() - self._started >= 60 * job.max_minutes)
@@ -275,8 +320,9 @@ class Trainer:
         if by_update or time.monotonic() - self._last_checkpoint >= 60 * minutes:
             self._checkpoint()
 
-    def _checkpoint(self) -> None:
-        self._progress.generator = bytes(self._generator.get_state().tolist()).hex()
+    def _checkpoint(self, by_any: bool = False) -> None:
+        if not (self._workers.is_first or by_any):
+            return
         self._progress.minutes = self._minutes()
         self._progress.interval = self._sums.state()
         self._progress.log_bytes = self._log.flush()
@@ -284,8 +330,14 @@ class Trainer:
         save_checkpoint(self._job.folder, self._job.model, self._optimizer, progress)
         self._last_checkpoint = time.monotonic()
 
-    def _resume(self) -> Progress:
-        progress = load_checkpoint(self._job.folder, self._job.model, self._optimizer)
-        state = torch.tensor(list(bytes.fromhex(progress.generator)), dtype=torch.uint8)
-        self._generator.set_state(state)
-        return progress
+    def _parting(self, error: WorkerLostError) -> WorkerLostError:
+        """Writes a checkpoint of the last update that all made, if this process is to, and completes the sentence."""
+        place = "last checkpoint"
+        if error.writes and (self._job.folder / "state").is_dir():
+            self._checkpoint(by_any=True)
+            place = f"checkpoint of update {self._progress.update}"
+        return WorkerLostError(
+            f"{error}; go on from the {place} with --resume, with as many processes as you like",
+            error.speaks,
+            error.writes,
+        )

@@ -20,6 +20,7 @@ from dialog.training.checkpoints import (
 )
 from dialog.training.memory import keep_freed_memory
 from dialog.training.metrics import IntervalSums, MetricsLog
+from dialog.training.update import UpdateTotals
 
 
 def trained(updates: int) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -33,7 +34,7 @@ def trained(updates: int) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 
 def save(folder: Path, update: int) -> None:
-    save_checkpoint(folder, *trained(update), Progress(update=update, best=1.5, generator="ab"))
+    save_checkpoint(folder, *trained(update), Progress(update=update, best=1.5))
 
 
 def loaded_update(folder: Path) -> int:
@@ -46,7 +47,7 @@ def loaded_update(folder: Path) -> int:
     assert torch.equal(
         optimizer.state[model.weight]["exp_avg"], wanted_optimizer.state[wanted.weight]["exp_avg"]
     )
-    assert (progress.best, progress.generator) == (1.5, "ab")
+    assert progress.best == 1.5
     return progress.update
 
 
@@ -161,11 +162,9 @@ def test_what_was_logged_of_an_update_after_its_checkpoint_is_logged_again(tmp_p
 
 
 def test_interval_sums_weigh_by_tokens_and_count_the_raw_kl() -> None:
-    from dialog.models.base import LossParts
-
     sums = IntervalSums()
-    sums.add(LossParts(torch.tensor([6.0]), torch.tensor([3]), torch.tensor([[0.5, 0.5]])))
-    sums.add(LossParts(torch.tensor([1.0, 1.0]), torch.tensor([1, 1]), torch.tensor([[1.0, 0], [0, 0]])))
+    sums.add(UpdateTotals(9.9, nll=6.0, kl=1.0, num_replies=1, num_tokens=3))
+    sums.add(UpdateTotals(9.9, nll=2.0, kl=1.0, num_replies=2, num_tokens=2))
     sums = IntervalSums(json.loads(json.dumps(sums.state())))
     metrics = sums.metrics()
     assert metrics["nats_per_token"] == pytest.approx((8 + 2) / 5)

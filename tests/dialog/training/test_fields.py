@@ -32,6 +32,7 @@ BASE: dict[str, Any] = {
 
 CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "batch_tokens": (60, {}),
+    "batches_per_update": (2, {}),
     "window_turns": (5, {}),
     "lead_turns": (1, {}),
     "max_tokens": (4, {}),
