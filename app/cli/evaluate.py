@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
@@ -33,7 +34,8 @@ def evaluate(
 
     For a latent model the figure is its bound with the KL at weight 1, one posterior sample a reply;
     --samples gives the tighter bound of Burda et al. 2016, a reply at a time, with standard errors over
-    conversations. Without a latent variable the likelihood is exact. A model that was trained backwards is
+    conversations. What z does is shown as well: KL a dimension, active units, mutual information
+    (docs/latent.md). Without a latent variable the likelihood is exact. A model that was trained backwards is
     scored on the turns before replies, as it was trained.
     """
     from rich.console import Console
@@ -43,6 +45,7 @@ def evaluate(
     from dialog.corpus.tokenized import TokenizedCorpus
     from dialog.errors import CorpusError
     from dialog.evaluation.bound import evaluate_bound
+    from dialog.evaluation.latent import evaluate_latent
     from dialog.evaluation.likelihood import evaluate_likelihood
     from dialog.run_folder import load_run
     from dialog.text.backward import directed
@@ -75,6 +78,11 @@ def evaluate(
                 loaded.model, conversations, samples, seed, progress=progress("bound"), **limits
             )
             figures["bound"] = bound.to_json()
+        if loaded.model.is_latent:
+            use = evaluate_latent(
+                loaded.model, conversations, seed, progress=progress("latent variable"), **limits
+            )
+            figures["latent"] = use.to_json()
     if as_json:
         print(json.dumps(figures))
     else:
@@ -87,6 +95,9 @@ def _print_table(figures: Mapping[str, Any], indent: str = "") -> None:
         if isinstance(value, Mapping):
             print(f"{indent}{name}")
             _print_table(value, indent + "  ")
+        elif isinstance(value, list):
+            numbers = " ".join(f"{number:.3f}" for number in value)
+            print(fill(numbers, 100, initial_indent=f"{indent + name:32} ", subsequent_indent=" " * 33))
         elif value is not None:
             print(
                 f"{indent + name:32} {value:.4f}"

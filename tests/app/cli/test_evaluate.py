@@ -56,7 +56,13 @@ def test_the_bound_of_a_latent_model_is_under_that_of_one_sample(hred, latent_ru
     again, other = (json.loads(hred(*arguments, "--seed", seed, "--json").stdout) for seed in (0, 1))
     assert again == figures
     assert other["bound"]["nats_per_token"] != bound["nats_per_token"]
+    latent = figures["latent"]
+    assert latent["num_replies"] == 7
+    assert latent["kl_per_reply"] == pytest.approx(figures["kl_per_reply"], abs=1e-4)
+    assert sum(latent["kl_per_dimension"]) == pytest.approx(latent["kl_per_reply"])
     table = hred(*arguments).stdout
+    assert f"{latent['mutual_information']:.4f}" in table
+    assert table.split().count(f"{latent['kl_per_dimension'][-1]:.3f}") >= 1
     assert f"{bound['nats_per_reply']:.4f}" in table
     assert bound["kind"] in table
 
@@ -66,6 +72,7 @@ def test_without_a_latent_variable_it_says_that_the_likelihood_is_exact(hred, ru
     assert "exact" in figures["bound"]["kind"]
     assert figures["bound"]["nats_per_token"] == pytest.approx(figures["nats_per_token"], abs=1e-5)
     assert figures["bound"]["elbo_nats_per_token"] is None
+    assert "latent" not in figures
 
 
 def test_wrong_usage_is_a_sentence(hred, run, corpus, make_corpus, tmp_path) -> None:
