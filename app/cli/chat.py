@@ -4,44 +4,49 @@ import io
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.sampling_options import DEFAULTS, MaxTokens, MethodName, Temperature, TopK, TopP
+from app.cli.ranking_options import Ranking, score_table, takes_ranking
+from app.cli.sampling_options import takes_sampling
 
 if TYPE_CHECKING:
-    from dialog.conversation import Turn
+    from dialog.conversation import Conversation
     from dialog.decoding.replier import Replier
-    from dialog.decoding.replies import Sampling
+    from dialog.decoding.replies import Reply, Sampling
 
 __all__ = ["chat"]
 
 
+@takes_ranking
+@takes_sampling
 def chat(
     run: Annotated[str, typer.Argument(help="Run folder, or the name of a shipped model.")],
+    sampling: "Sampling",
+    ranking: Ranking,
     seed: Annotated[int, typer.Option(help="Of the first reply; each further one takes the next.")] = 0,
-    method: MethodName = DEFAULTS.method,
-    temperature: Temperature = DEFAULTS.temperature,
-    top_k: TopK = DEFAULTS.top_k,
-    top_p: TopP = DEFAULTS.top_p,
-    max_tokens: MaxTokens = DEFAULTS.max_tokens,
+    scores: Annotated[
+        bool, typer.Option("--scores", help="Show each reply's scores in nats, and the candidates it was of.")
+    ] = False,
 ) -> None:
     """Chat in the terminal.
 
     /new begins a new conversation, /quit or Ctrl-D ends, Ctrl-C stops a reply. The conversation is kept in
-    memory alone and is gone at the end; the page (`hred serve`) is what keeps chats.
+    memory alone and is gone at the end; the page (`hred serve`) is what keeps chats. A reply that is
+    chosen among candidates is shown when all of them are there.
     """
     from app.shipped import run_path
-    from dialog.conversation import Turn
+    from dialog.conversation import Conversation, Turn
     from dialog.decoding.replier import Replier
-    from dialog.decoding.replies import Sampling
     from dialog.run_folder import load_run
 
-    sampling = Sampling(method, temperature, top_k, top_p, max_tokens=max_tokens)  # type: ignore[arg-type]  # is checked
     replier = Replier.from_run(load_run(run_path(run)))
+    ranking.check(replier, sampling, 1)
+    ranker = ranking.ranker(replier)
     is_terminal = sys.stdin.isatty()
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # a line that is not UTF-8 is read as far as it goes
@@ -59,26 +64,45 @@ def chat(
             turns = []
         elif text:
             turns.append(Turn("you", text))
-            answer = _answer(replier, turns, sampling, seed, "bot> " if is_terminal else "")
+            print("bot> " if is_terminal else "", end="", flush=True)
+            conversation = Conversation("", tuple(turns))
+            if ranker is None:
+                found = _streamed(replier, conversation, sampling, seed)
+            else:
+                asked = (replier, ranker, conversation, sampling, 1, seed)
+                found = _chosen(partial(ranking.replies, *asked))
             seed += 1
-            if answer:
-                turns.append(Turn("bot", answer))
+            if scores and found:
+                print(score_table(found, 1))
+            if found and found[0].text:
+                turns.append(Turn("bot", found[0].text))
 
 
-def _answer(replier: "Replier", turns: "list[Turn]", sampling: "Sampling", seed: int, prompt: str) -> str:
-    from dialog.conversation import Conversation
+def _streamed(
+    replier: "Replier", conversation: "Conversation", sampling: "Sampling", seed: int
+) -> "list[Reply]":
     from dialog.decoding.replies import Reply
 
-    answer = ""
-    print(prompt, end="", flush=True)
+    found = []
     with _stopped_by_interrupt() as stop:
-        for piece in replier.stream(Conversation("", tuple(turns)), sampling, seed, stop=stop.is_set):
+        for piece in replier.stream(conversation, sampling, seed, stop=stop.is_set):
             if isinstance(piece, Reply):
-                answer = piece.text
+                found.append(piece)
             else:
                 print(piece.replace("\n", " "), end="", flush=True)  # a reply is one line
     print(" [stopped]" if stop.is_set() else "", flush=True)
-    return answer
+    return found
+
+
+def _chosen(candidates: "Callable[[], list[Reply]]") -> "list[Reply]":
+    """Prints the best of some candidates; none is chosen before all of them are there."""
+    try:
+        found = candidates()
+    except KeyboardInterrupt:
+        print(" [stopped]", flush=True)
+        return []
+    print(found[0].text, flush=True)
+    return found
 
 
 @contextmanager

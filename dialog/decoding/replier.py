@@ -77,7 +77,7 @@ class Replier:
         if run.direction != "forward":
             raise UsageError(
                 f"{run.folder} was trained backwards: it guesses the turn before a reply and answers nothing; "
-                "give it as --backward-model of another model"
+                "give it as --backward to `hred reply` with another model"
             )
         return Replier(run.model, run.tokenizer, run.model_hash, cache_bytes)
 

@@ -6,10 +6,18 @@ from typing import Literal
 
 from dialog.errors import UsageError
 
-__all__ = ["CHAT_SAMPLING", "Ended", "Method", "Reply", "Sampling"]
+__all__ = ["CHAT_SAMPLING", "FIELDS_OF", "Ended", "Method", "Reply", "Sampling"]
 
 Method = Literal["greedy", "sample", "beam"]
 Ended = Literal["end", "length", "stop"]
+
+_ALWAYS = ("repetition_penalty", "no_repeat_ngram", "min_tokens", "max_tokens")
+FIELDS_OF: dict[str, tuple[str, ...]] = {
+    "sample": ("temperature", "top_k", "top_p", "min_p", *_ALWAYS),
+    "greedy": _ALWAYS,
+    "beam": ("temperature", "beam_size", "beam_groups", "diversity", "length_penalty", *_ALWAYS),
+}
+"""The settings that each method reads; the others it passes over."""
 
 
 @dataclass(frozen=True, slots=True)
