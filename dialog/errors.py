@@ -5,7 +5,8 @@
     ├── ConfigError             an unknown field, a value out of range, an option the model does not use
     ├── LogError                conversation logs that cannot be read
     │   ├── LogFormatError      no known format, or not the one that was named
-    │   └── TooManyBadRecords   more bad records than `--max-bad` allows
+    │   ├── TooManyBadRecords   more bad records than `--max-bad` allows
+    │   └── ProcessKilledError  a process that prepares logs was killed; what is done is kept
     ├── CorpusError             a prepared corpus that is missing, damaged or does not fit
     ├── RunFolderError          a run folder that is missing, damaged or does not fit
     ├── TrainingError           training cannot start or go on
@@ -24,6 +25,7 @@ __all__ = [
     "DialogError",
     "LogError",
     "LogFormatError",
+    "ProcessKilledError",
     "RunFolderError",
     "StoreError",
     "TooManyBadRecords",
@@ -55,6 +57,10 @@ class LogFormatError(LogError):
 
 class TooManyBadRecords(LogError):
     """More bad records than allowed."""
+
+
+class ProcessKilledError(LogError):
+    """A process that prepares logs was killed, most likely for want of memory; what is done is kept."""
 
 
 class CorpusError(DialogError):

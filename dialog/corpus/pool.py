@@ -1,7 +1,9 @@
 """A map over processes that keeps the order and never holds more than a few tasks at once."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -9,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
-from dialog.errors import LogError
+from dialog.errors import ProcessKilledError
 
 __all__ = ["OrderedPool", "open_pool"]
 
@@ -28,7 +30,7 @@ class OrderedPool:
         """Yields `function(task)` for each task; at most two tasks a worker are taken ahead.
 
         Raises:
-            LogError: a worker was killed, most likely for want of memory.
+            ProcessKilledError: a worker was killed, most likely for want of memory.
         """
         if self._executor is None:
             yield from map(function, tasks)
@@ -42,7 +44,7 @@ class OrderedPool:
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool as error:
-            raise LogError(
+            raise ProcessKilledError(
                 "a worker process was killed, most likely for want of memory, or could not start: try again "
                 "with --workers 1 or a smaller --max-line-mib"
             ) from error
@@ -55,7 +57,7 @@ def open_pool(num_workers: int) -> Iterator[OrderedPool]:
         yield OrderedPool(None, 1)
         return
     executor = ProcessPoolExecutor(
-        num_workers, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupt
+        num_workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
     )
     try:
         yield OrderedPool(executor, num_workers)
@@ -63,6 +65,14 @@ def open_pool(num_workers: int) -> Iterator[OrderedPool]:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C goes to all processes of a terminal; only the parent shall answer it."""
+def _start_worker() -> None:
+    """Ctrl-C goes to all processes of a terminal, and only the parent answers it; its death ends the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

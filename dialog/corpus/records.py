@@ -21,6 +21,7 @@ from dialog.text.tokenizer import without_surrogates
 
 __all__ = ["BadRecord", "Line", "LogFile", "LogFormat", "Parsed", "RawRecord", "decode_line"]
 
+_PACKED = (".gz",)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -81,6 +82,27 @@ class LogFile:
 
     path: Path
     max_line_bytes: int
+
+    @property
+    def num_bytes(self) -> int:
+        """Its size, as it lies on disk."""
+        return self.path.stat().st_size
+
+    @property
+    def version(self) -> str:
+        """What tells that the file was changed."""
+        return str(self.path.stat().st_mtime_ns)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether its name says that it is compressed."""
+        return self.path.name.lower().endswith(_PACKED)
+
+    @property
+    def name(self) -> str:
+        """Its name without the folder and without the ending of packed files."""
+        name = Path(self.shown).name
+        return name[: -len(Path(name).suffix)] if self.is_packed else name
 
     @property
     def shown(self) -> str:

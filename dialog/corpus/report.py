@@ -3,7 +3,7 @@
 from typing import Any
 
 from dialog.corpus.cleaning import RULES, Counts
-from dialog.corpus.sources import Sources
+from dialog.corpus.plan import Plan
 from dialog.errors import TooManyBadRecords
 
 __all__ = ["BadRecords", "build_report"]
@@ -40,6 +40,12 @@ class BadRecords:
         if self.num_records >= _EARLY_CHECK_RECORDS:
             self.check()
 
+    def add_segment(self, record: dict[str, Any]) -> None:
+        """Adds the records of a segment, without a check."""
+        self.num_records += record["records"]
+        self.num_bad += record["bad"]
+        self.listed += record["first_bad"][: _MOST_LISTED - len(self.listed)]
+
     def check(self) -> None:
         """Raises TooManyBadRecords where the share of bad records is over the limit."""
         if self.num_bad > self._max_bad * self.num_records:
@@ -52,7 +58,7 @@ class BadRecords:
 def build_report(
     counts: Counts,
     bad: BadRecords,
-    sources: Sources,
+    plan: Plan,
     splits: dict[str, dict[str, int]],
     leaks: dict[str, list[str]],
 ) -> dict[str, Any]:
@@ -79,15 +85,8 @@ def build_report(
             "of_dropped": counts["turns_of_dropped"],
         },
         "texts": {"normalised": counts["texts_normalised"], "repaired": counts["texts_repaired"]},
-        "splits": {"by": sources.split_by, **splits},
+        "splits": {"by": plan.split_by, **splits},
         "in_two_splits": {name: {"conversations": len(ids), "ids": ids} for name, ids in leaks.items()},
-        "files": [
-            {
-                "path": source.file.shown,
-                "format": source.log_format.name if source.log_format else "empty",
-                "split": source.split,
-            }
-            for source in sources.files
-        ],
-        "left_out": sources.left_out,
+        "files": [{name: file[name] for name in ("path", "format", "split")} for file in plan.files],
+        "left_out": plan.left_out,
     }

@@ -34,6 +34,9 @@ class Settings:
         max_line_bytes: the longest line, and the longest conversation of several lines.
         workers: processes; 0 for as many as there are cores.
         overwrite: whether a prepared corpus in `out` is replaced.
+        file_bytes: about the size at which a split goes on in a new file.
+        segment_bytes: of logs, what is lost at most when a run is stopped.
+        shard: part I of N that is prepared, from (1, N) to (N, N); (1, 1) is all.
     """
 
     out: Path
@@ -52,12 +55,20 @@ class Settings:
     max_line_bytes: int = 16 << 20
     workers: int = 0
     overwrite: bool = False
+    file_bytes: int = 1 << 30
+    segment_bytes: int = 64 << 20
+    shard: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.max_bad <= 1.0:
             raise UsageError(f"--max-bad is {self.max_bad}, but must be a share between 0 and 1")
         if self.split_by not in ("auto", "names", "hash"):
             raise UsageError(f"--split-by is {self.split_by!r}, but must be auto, names or hash")
+        if not 1 <= self.shard[0] <= self.shard[1]:
+            raise UsageError(
+                f"--shard is {self.shard[0]}/{self.shard[1]}, but must be I/N with I from 1 to N: "
+                "2/3 is the second of three"
+            )
         if self.workers < 0:
             raise UsageError(f"--workers is {self.workers}, but must be 0 (all cores) or more")
         if not -(2**63) <= self.seed < 2**63:
@@ -73,4 +84,5 @@ class Settings:
             "test_share": self.shares.test,
             "max_bad": self.max_bad,
             "max_line_bytes": self.max_line_bytes,
+            "file_bytes": self.file_bytes,
         }

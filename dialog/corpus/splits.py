@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dialog.errors import UsageError
 
-__all__ = ["Shares", "split_by_name", "split_of", "splits_by_names"]
+__all__ = ["Shares", "SplitRule", "split_by_name", "split_of", "splits_by_names"]
 
 _NAMES = {
     "train": "train",
@@ -47,6 +47,27 @@ class Shares:
                 f"--valid-share {self.valid} and --test-share {self.test} leave nothing to train on: "
                 "choose shares that add up to less than 1"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRule:
+    """Where the conversations of a file go.
+
+    Attributes:
+        given: the split that the file is given for; None where the split is drawn.
+        shares: of the splits that are drawn; for a file that is given for training, of those that no file is given for.
+        seed: of the drawing.
+    """
+
+    given: str | None
+    shares: Shares
+    seed: int
+
+    def of(self, loose: bytes) -> str:
+        """Returns the split of a conversation with this `loose_digest`."""
+        if self.given in ("valid", "test"):
+            return self.given
+        return split_of(loose, self.shares, self.seed)
 
 
 def split_of(digest: bytes, shares: Shares, seed: int) -> str:

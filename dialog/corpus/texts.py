@@ -1,43 +1,45 @@
-"""Clean conversations as texts, between reading and tokenising: Arrow files that the parent and workers share.
+"""What workers do: a chunk of raw records becomes one Arrow record batch of clean texts, or of their tokens.
 
-A worker cleans a chunk of raw records into one Arrow record batch (`clean_chunk`) or tokenises a batch
-(`tokenise_batch`); the parent only sorts rows into splits and writes.
+The parent cuts files into chunks and writes what comes back (`segments.py`); a batch of texts is tokenised later
+(`tokenise_batch`) where the tokenizer is still to be trained.
 """
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 
 from dialog.corpus.cleaning import Clean, Counts, clean
 from dialog.corpus.encoding import BatchEncoder
 from dialog.corpus.records import BadRecord, LogFormat, RawRecord
-from dialog.corpus.tokenized import SCHEMA
+from dialog.corpus.splits import SplitRule
+from dialog.corpus.tokenized import SCHEMA, SPLITS
 
 __all__ = [
     "TEXT_SCHEMA",
+    "TOKEN_SCHEMA",
     "Chunk",
     "Cleaned",
     "SplitWriter",
     "TokenTask",
     "clean_chunk",
-    "read_texts",
     "tokenise_batch",
 ]
 
-TEXT_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("speakers", pa.list_(pa.uint16())),
-        ("texts", pa.list_(pa.string())),
-        ("targets", pa.list_(pa.bool_())),
-        ("exact", pa.binary(16)),
-        ("loose", pa.binary(16)),
-    ]
-)
+_ID, _SPEAKERS, _UTTERANCES, _TARGETS = SCHEMA
+_FOR_JOINING = [
+    pa.field("exact", pa.binary(16)),  # tells duplicates, see `cleaning.exact_digest`
+    pa.field("loose", pa.binary(16)),  # see `cleaning.loose_digest`
+    pa.field("split", pa.uint8()),  # number in SPLITS
+]
+TEXT_SCHEMA = pa.schema([_ID, _SPEAKERS, pa.field("texts", pa.list_(pa.string())), _TARGETS, *_FOR_JOINING])
+TOKEN_SCHEMA = pa.schema([_ID, _SPEAKERS, _UTTERANCES, _TARGETS, *_FOR_JOINING])
+_CLEAN_COLUMNS = ("id", "speakers", "texts", "targets", "exact", "loose")
 _MOST_SPEAKER_NAMES = 1_000
 
 
@@ -50,12 +52,27 @@ class Chunk:
         name: the file's name, from which conversations without an id get theirs.
         records: in the file's order.
         reply_as: see `clean`.
+        split: which split a conversation goes into.
+        tokenizer: the tokenizer's file; None where it is still to be trained.
     """
 
     log_format: LogFormat
     name: str
     records: list[RawRecord]
     reply_as: str | None
+    split: SplitRule
+    tokenizer: Path | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Thousands of small objects take longer to send to a worker than their values.
+        values = [(each.line, each.payload, each.num_bytes, each.error) for each in self.records]
+        return _received, (self.log_format, self.name, values, self.reply_as, self.split, self.tokenizer)
+
+
+def _received(
+    log_format: LogFormat, name: str, records: list[tuple[int, object, int, str | None]], *others: Any
+) -> Chunk:
+    return Chunk(log_format, name, [RawRecord(*values) for values in records], *others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +80,7 @@ class Cleaned:
     """What became of a chunk.
 
     Attributes:
-        batch: one record batch of TEXT_SCHEMA, serialised; rows in the file's order.
+        batch: one record batch of TEXT_SCHEMA, or of TOKEN_SCHEMA, serialised; rows in the file's order.
         counts: see `clean`.
         bad: line and reason of each bad record.
         speakers: how often each speaker's name stands in the chunk, the most frequent ones.
@@ -72,14 +89,30 @@ class Cleaned:
     batch: bytes
     counts: Counts
     bad: list[tuple[int, str]]
-    speakers: dict[str, int]
+    speakers: Counts
 
 
 def clean_chunk(chunk: Chunk) -> Cleaned:
-    """Parses and cleans the records of a chunk."""
+    """Parses, cleans and, with a tokenizer, tokenises the records of a chunk."""
     counts, speakers = Counts(), Counts()
     bad: list[tuple[int, str]] = []
-    rows: list[Clean] = []
+    with _without_collecting():
+        rows = list(_clean_rows(chunk, counts, bad, speakers))
+        columns = [
+            pa.array([getattr(row, name) for row in rows], type=TEXT_SCHEMA.field(name).type)
+            for name in _CLEAN_COLUMNS
+        ]
+        splits = [SPLITS.index(chunk.split.of(row.loose)) for row in rows]
+        batch = pa.record_batch([*columns, pa.array(splits, pa.uint8())], schema=TEXT_SCHEMA)
+    if chunk.tokenizer is not None:
+        batch = _tokenised(batch, chunk.tokenizer)
+    most = Counts(dict(speakers.most_common(_MOST_SPEAKER_NAMES)))
+    return Cleaned(_serialised(batch), counts, bad, most)
+
+
+def _clean_rows(
+    chunk: Chunk, counts: Counts, bad: list[tuple[int, str]], speakers: Counts
+) -> Iterator[Clean]:
     for record in chunk.records:
         try:
             if record.error is not None:
@@ -88,13 +121,23 @@ def clean_chunk(chunk: Chunk) -> Cleaned:
         except BadRecord as error:
             bad.append((record.line, str(error)))
             continue
-        speakers.update(turn.speaker for turn in parsed.conversation.turns)
+        for turn in parsed.conversation.turns:
+            speakers[turn.speaker] += 1
         row = clean(parsed, chunk.reply_as, counts)
         if row is not None:
-            rows.append(row)
-    columns = [pa.array([getattr(row, field.name) for row in rows], type=field.type) for field in TEXT_SCHEMA]
-    batch = pa.record_batch(columns, schema=TEXT_SCHEMA)
-    return Cleaned(_serialised(batch), counts, bad, dict(speakers.most_common(_MOST_SPEAKER_NAMES)))
+            yield row
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """A chunk makes many objects and no cycles: looking for some again and again takes a tenth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +150,16 @@ class TokenTask:
 
 
 def tokenise_batch(task: TokenTask) -> bytes:
-    """Returns the record batch of SCHEMA for one of TEXT_SCHEMA, serialised."""
+    """Returns the record batch of TOKEN_SCHEMA for one of TEXT_SCHEMA, serialised."""
     batch = pa.ipc.open_file(pa.memory_map(str(task.texts))).get_batch(task.number)
+    return _serialised(_tokenised(batch, task.tokenizer))
+
+
+def _tokenised(batch: pa.RecordBatch, tokenizer: Path) -> pa.RecordBatch:
     texts = batch.column("texts")
-    utterances = pa.ListArray.from_arrays(texts.offsets, _encoder(task.tokenizer).encode(texts.values))
-    columns = [batch.column("id"), batch.column("speakers"), utterances, batch.column("targets")]
-    return _serialised(pa.record_batch(columns, schema=SCHEMA))
+    utterances = pa.ListArray.from_arrays(texts.offsets, _encoder(tokenizer).encode(texts.values))
+    columns = [utterances if name == "texts" else batch.column(name) for name in batch.schema.names]
+    return pa.record_batch(columns, schema=TOKEN_SCHEMA)
 
 
 @lru_cache(maxsize=1)
@@ -120,20 +167,16 @@ def _encoder(path: Path) -> BatchEncoder:
     return BatchEncoder.load(path)
 
 
-def read_texts(path: Path) -> Iterator[str]:
-    """Yields every text of a file of TEXT_SCHEMA; one record batch is held at a time."""
-    reader = pa.ipc.open_file(pa.memory_map(str(path)))
-    for number in range(reader.num_record_batches):
-        yield from reader.get_batch(number).column("texts").values.to_pylist()
-
-
 class SplitWriter:
-    """Writes an Arrow file, small batches gathered into larger ones; a context manager."""
+    """Writes an Arrow file, small batches gathered into larger ones; a context manager.
+
+    Attributes:
+        num_bytes: about what was written.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema, flush_bytes: int = 4 << 20) -> None:
         self.path = path
-        self.num_rows = 0
-        self.num_batches = 0
+        self.num_bytes = 0
         self._schema = schema
         self._flush_bytes = flush_bytes
         self._waiting: list[pa.RecordBatch] = []
@@ -143,7 +186,7 @@ class SplitWriter:
     def write(self, batch: pa.RecordBatch) -> None:
         """Adds the rows of a batch."""
         if batch.num_rows:
-            self.num_rows += batch.num_rows
+            self.num_bytes += batch.nbytes
             self._waiting.append(batch)
             self._waiting_bytes += batch.nbytes
             if self._waiting_bytes >= self._flush_bytes:
@@ -154,7 +197,6 @@ class SplitWriter:
             table = pa.Table.from_batches(self._waiting, schema=self._schema)
             for batch in table.combine_chunks().to_batches():
                 self._writer.write_batch(batch)
-                self.num_batches += 1
         self._waiting, self._waiting_bytes = [], 0
 
     def __enter__(self) -> Self:

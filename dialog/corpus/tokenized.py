@@ -2,7 +2,7 @@
 
     corpus.json       what it is made of: format version, settings, report, splits, SHA-256 of each file
     tokenizer.model   the SentencePiece model
-    train.arrow, valid.arrow, test.arrow
+    train.arrow, valid.arrow, test.arrow; where a split is large it goes on in train-00001.arrow, …
 
 A split is an Arrow IPC file, one row a conversation:
 
@@ -15,6 +15,7 @@ A split is an Arrow IPC file, one row a conversation:
 import hashlib
 import itertools
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,7 @@ __all__ = [
     "TokenizedCorpus",
     "TokenizedSplit",
     "file_hash",
+    "split_file",
 ]
 
 FORMAT = "hred-corpus"
@@ -44,6 +46,7 @@ FORMAT_VERSION = 1
 CORPUS_FILE = "corpus.json"
 TOKENIZER_FILE = "tokenizer.model"
 SPLITS = ("train", "valid", "test")
+_SPLIT_FILE = re.compile(r"(train|valid|test)(?:-[0-9]{5})?\.arrow")
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -102,17 +105,10 @@ class _Layout:
 
 
 class TokenizedSplit:
-    """The conversations of one split, read from the mapped file when they are asked for."""
+    """The conversations of one split, read from the mapped files when they are asked for."""
 
-    def __init__(self, path: Path) -> None:
-        try:
-            reader = pa.ipc.open_file(pa.memory_map(str(path)))
-            batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
-        except (OSError, pa.ArrowInvalid) as error:
-            raise CorpusError(f"{path} is missing or damaged: prepare the corpus again") from error
-        if reader.schema != SCHEMA:
-            raise CorpusError(f"{path} has other columns than this version reads: prepare the corpus again")
-        self._batches = batches
+    def __init__(self, *paths: Path) -> None:
+        self._batches = batches = [batch for path in paths for batch in _batches(path)]
         self._ends = np.cumsum([batch.num_rows for batch in batches], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -209,11 +205,28 @@ class TokenizedCorpus:
         if name not in SPLITS:
             raise CorpusError(f"there is no split {name!r}: choose train, valid or test")
         if name not in self._splits:
-            split = TokenizedSplit(self.folder / f"{name}.arrow")
+            files = [file for file in self.manifest["files"] if _SPLIT_FILE.sub(r"\1", file) == name]
+            split = TokenizedSplit(*(self.folder / split_file(name, number) for number in range(len(files))))
             if len(split) != self.manifest["splits"][name]["conversations"]:
                 raise CorpusError(f"{self.folder / name}.arrow is damaged: prepare the corpus again")
             self._splits[name] = split
         return self._splits[name]
+
+
+def split_file(split: str, number: int) -> str:
+    """The name of a split's file number 0, 1, …"""
+    return f"{split}-{number:05}.arrow" if number else f"{split}.arrow"
+
+
+def _batches(path: Path) -> list[pa.RecordBatch]:
+    try:
+        reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+    except (OSError, pa.ArrowInvalid) as error:
+        raise CorpusError(f"{path} is missing or damaged: prepare the corpus again") from error
+    if reader.schema != SCHEMA:
+        raise CorpusError(f"{path} has other columns than this version reads: prepare the corpus again")
+    return batches
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -246,8 +259,14 @@ def _is_whole(manifest: dict[str, Any]) -> bool:
         sizes = {name: entry["conversations"] for name, entry in manifest["splits"].items()}
     except (AttributeError, KeyError, TypeError):
         return False
-    expected = {TOKENIZER_FILE, *(f"{name}.arrow" for name in SPLITS)}
-    return set(files) == expected and set(sizes) == set(SPLITS) and isinstance(manifest.get("report"), dict)
+    expected = {TOKENIZER_FILE, *(split_file(name, 0) for name in SPLITS)}
+    others = set(files) - expected
+    return (
+        expected <= set(files)
+        and all(map(_SPLIT_FILE.fullmatch, others))
+        and set(sizes) == set(SPLITS)
+        and isinstance(manifest.get("report"), dict)
+    )
 
 
 def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:

@@ -213,7 +213,9 @@ def test_a_folder_is_replaced_only_when_asked_and_only_a_corpus(tmp_path, log, p
         prepared(log, log)
 
 
-def test_an_interrupted_run_leaves_nothing(tmp_path, write_jsonl, made_conversation) -> None:
+def test_an_interrupted_run_leaves_what_the_next_goes_on_from(
+    tmp_path, write_jsonl, made_conversation
+) -> None:
     log = write_jsonl(tmp_path / "log.jsonl", [made_conversation(number, 9) for number in range(3_000)])
     code = (
         "from pathlib import Path\n"
@@ -229,22 +231,28 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, write_jsonl, made_conversat
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode != 0
-    assert [each.name for each in tmp_path.iterdir()] == ["log.jsonl"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".out.preparing", "log.jsonl"]
+    steps: list[str] = []
+    prepare_corpus(Settings(out=tmp_path / "out", logs=[log]), lambda step, *_: steps.append(step))
+    assert steps[0] == "Going on where an earlier run stopped"
+    prepare_corpus(Settings(out=tmp_path / "again", logs=[log]))
+    assert contents(tmp_path / "out") == contents(tmp_path / "again")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["again", "log.jsonl", "out"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak memory from /proc")
 def test_memory_does_not_grow_with_the_logs(tmp_path, write_bytes, made_conversation) -> None:
     line = json.dumps({"turns": made_conversation(1, 90)["turns"]}).encode() + b"\n"
     peaks = []
-    for size in (3 << 20, 24 << 20):
+    for size in (8 << 20, 32 << 20):
         # All but the first are duplicates: read, parsed, cleaned and dropped, so only reading can grow.
-        log = write_bytes(tmp_path / f"{size}.jsonl.gz", line * (size // len(line)))
+        log = write_bytes(tmp_path / f"{size}.jsonl", line * (size // len(line)))
         code = (
             "from pathlib import Path\n"
             "from dialog.corpus.prepare import Settings, prepare_corpus\n"
             "from dialog.corpus.splits import Shares\n"
             f"prepare_corpus(Settings(out=Path({str(tmp_path / f'out-{size}')!r}), logs=[Path({str(log)!r})], "
-            "vocabulary_size=300, shares=Shares(0.0, 0.0), workers=1))\n"
+            "vocabulary_size=300, shares=Shares(0.0, 0.0), workers=1, segment_bytes=4 << 20))\n"
             "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])\n"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
