@@ -12,7 +12,7 @@ import typer
 
 from dialog import __version__
 from dialog.errors import DialogError, UsageError
-from dialog.training.launch import speaks
+from dialog.training.launch import rank, speaks
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -70,5 +70,6 @@ def main() -> None:
 
 
 def _fail(sentence: str, status: int) -> None:
-    print(f"hred: {sentence}", file=sys.stderr)
+    place = f" (process {rank()})" if rank() else ""
+    print(f"hred{place}: {sentence}", file=sys.stderr)
     sys.exit(status)

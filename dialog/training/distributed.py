@@ -172,7 +172,7 @@ class Workers:
     def _name(self, number: int) -> str:
         assert self._store is not None
         process, host = self._store.get(f"place/{number}").decode().split(" ", 1)
-        return f"process {number} of {self.count} (id {process} on {host}; they count from 0)"
+        return f"process {number} (id {process} on {host})"
 
 
 def _is_of_an_exchange(error: RuntimeError) -> bool:
