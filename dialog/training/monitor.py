@@ -1,4 +1,4 @@
-"""What each validation looks at beside the likelihood: replies, how varied they are, and what is wrong.
+"""What each validation looks at beside the likelihood: replies, how varied they are, z, and what is wrong.
 
 All of it is written into `metrics.jsonl`, and a run that goes on reads there what its earlier validations
 found.
@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from dialog.evaluation.diversity import Diversity
+from dialog.evaluation.latent import evaluate_latent
 from dialog.models.base import ReplyModel
 from dialog.text.loader import EncodedSplit
 from dialog.text.tokenizer import Tokenizer
+from dialog.training.collapse import collapse_warnings
 from dialog.training.config import TrainingConfig
 from dialog.training.dullness import dullness_warnings
 from dialog.training.samples import ReplySampler
 
 __all__ = ["Monitor"]
+
+_LATENT_REPLIES = 1_000
+"""Validation replies whose z is looked at; they are encoded, not decoded."""
 
 
 class Monitor:
@@ -34,17 +39,27 @@ class Monitor:
     ) -> None:
         self._sampler = ReplySampler(tokenizer, split, config.sample_replies, config.measure_replies)
         self._earlier = _earlier_replies(folder / "metrics.jsonl")
+        self._split, self._config = split, config
 
-    def look(self, model: ReplyModel) -> dict[str, Any]:
-        """Returns what `metrics.jsonl` holds of the replies, and `warnings`: sentences, none if all is well."""
+    def look(self, model: ReplyModel, update: int) -> dict[str, Any]:
+        """Looks at the model that `update` has made.
+
+        Returns:
+            What `metrics.jsonl` holds of the replies, of z under `latent` (None without one), and `warnings`:
+            sentences, none if all is well.
+        """
         replies = self._sampler.sample(model)
+        latent = None
+        if model.is_latent:
+            latent = evaluate_latent(model, self._split, max_replies=_LATENT_REPLIES)
         warnings = [
             *dullness_warnings(replies.model, replies.people, self._earlier, model.is_latent),
-            # Whatever else can go wrong warns here: a function that returns sentences.
+            *collapse_warnings(latent, model, update, self._config),
         ]
         if replies.model is not None:
             self._earlier.append(replies.model)
-        return {**replies.to_json(), "warnings": warnings}
+        figures = None if latent is None else latent.to_json()
+        return {**replies.to_json(), "latent": figures, "warnings": warnings}
 
 
 def _earlier_replies(path: Path) -> list[Diversity]:

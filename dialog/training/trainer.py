@@ -272,7 +272,7 @@ class Trainer:
             "epoch": self._progress.epoch,
             **result.to_json(),
             "minutes": self._minutes(),
-            **self._monitor.look(job.model),
+            **self._monitor.look(job.model, update),
         }
         self._keep_best(result)
         self._progress.last_validation = update

@@ -162,7 +162,7 @@ def test_a_model_that_learns_one_answer_sets_it_off_and_a_resume_remembers(tmp_p
     people_1 = lines[0]["people_replies"]["distinct_1"]
     lines[0]["replies"]["distinct_1"] = people_1  # had it ever been as people's, this would be a fall
     path.write_text(json.dumps(lines[0]))
-    (warning,) = Monitor(tmp_path, tokenizer, people, config).look(model)["warnings"]
+    (warning,) = Monitor(tmp_path, tokenizer, people, config).look(model, update=1)["warnings"]
     assert f"distinct-1 has fallen from {people_1:.3f} to 0.0" in warning
 
 
