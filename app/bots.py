@@ -101,12 +101,14 @@ class Bots:
 
     def _load(self, name: str) -> None:
         from dialog.decoding.engine import Engine
-        from dialog.decoding.replier import Replier
+        from dialog.decoding.replier import Replier, in_int8
         from dialog.run_folder import load_run
 
         serving = self._serving
         try:
             run = load_run(self._folders[name])
+            if serving.int8:
+                run = in_int8(run)
             replier = Replier.from_run(run, serving.context_bytes)
         except DialogError as error:
             self._failed[name] = error
@@ -115,7 +117,7 @@ class Bots:
         description = {
             "name": name,
             "kind": run.name,
-            "precision": "float32",
+            "precision": "int8" if serving.int8 else "float32",
             "parameters": sum(weight.numel() for weight in weights),
             "bytes": sum(weight.numel() * weight.element_size() for weight in weights),
             "model_hash": run.model_hash,

@@ -27,11 +27,13 @@ class Serving:
         max_waiting: requests that may wait; further ones are told to try again.
         context_bytes: for the states of conversations that are kept, so that a further turn costs one
             utterance; the least recently used go first, and are made again when they are needed.
+        int8: whether replies are decoded in int8 instead of float32 (`dialog.models.int8`).
     """
 
     max_rows: int = 256
     max_waiting: int = 1024
     context_bytes: int = 64 * 2**20
+    int8: bool = False
 
 
 @dataclass(frozen=True, slots=True)

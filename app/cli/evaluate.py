@@ -4,9 +4,15 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import fill
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from dialog.models.base import ReplyModel
+    from dialog.text.loader import EncodedSplit
 
 __all__ = ["evaluate"]
 
@@ -21,6 +27,9 @@ def evaluate(
         int | None,
         typer.Option(min=1, help="Also the importance-weighted bound of each reply, by so many samples."),
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Also what decoding in int8 costs, as `hred serve --int8` does.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the posterior samples of a latent model.")] = 0,
     max_conversations: Annotated[
         int | None, typer.Option(min=1, help="The first so many only, for a quick look.")
@@ -83,10 +92,25 @@ def evaluate(
                 loaded.model, conversations, seed, progress=progress("latent variable"), **limits
             )
             figures["latent"] = use.to_json()
+        if int8:
+            figures["int8"] = _int8_cost(loaded.model, conversations, max_replies, seed, bar)
     if as_json:
         print(json.dumps(figures))
     else:
         _print_table(figures)
+
+
+def _int8_cost(
+    model: "ReplyModel", conversations: "EncodedSplit", max_replies: int | None, seed: int, bar: "Progress"
+) -> dict[str, Any]:
+    """Turns the model to int8 and returns what that costs."""
+    from dialog.evaluation.precision import precision_cost
+    from dialog.models.int8 import decode_in_int8
+
+    decode_in_int8(model)
+    most = max_replies or int(conversations.targets.sum())
+    task = bar.add_task("int8", total=most)
+    return precision_cost(model, conversations, most, seed, lambda done: bar.advance(task, done)).to_json()
 
 
 def _print_table(figures: Mapping[str, Any], indent: str = "") -> None:

@@ -18,6 +18,18 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 7860,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8", help="Decode in 8-bit whole numbers: faster; `hred evaluate --int8` says what it costs."
+        ),
+    ] = False,
+    max_rows: Annotated[
+        int, typer.Option(min=1, help="Replies of a model that are decoded at once; further ones wait.")
+    ] = 256,
+    max_waiting: Annotated[
+        int, typer.Option(min=1, help="Requests that may wait; further ones are told to try again.")
+    ] = 1024,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines in; there is no login.")
     ] = False,
@@ -28,7 +40,7 @@ def serve(
     """
     from app.bots import Bots
     from app.server import run_server
-    from app.settings import Settings
+    from app.settings import Serving, Settings
     from dialog.errors import UsageError
 
     if host not in ("127.0.0.1", "localhost", "::1") and not allow_remote:
@@ -36,4 +48,5 @@ def serve(
             f"{host} would let other machines in, and the page has no login; serve on 127.0.0.1, or add "
             "--allow-remote if everybody who reaches this machine may chat"
         )
-    run_server(Bots.of(runs or []), Settings.from_environment(), host, port)
+    serving = Serving(max_rows, max_waiting, int8=int8)
+    run_server(Bots.of(runs or [], serving), Settings.from_environment(), host, port)

@@ -5,8 +5,9 @@ generator of its own, the same number of times a token whatever stands beside it
 """
 
 import functools
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -18,12 +19,13 @@ from dialog.decoding.sampling import History, reply_generator
 from dialog.decoding.single_row import single_row_of
 from dialog.errors import UsageError
 from dialog.models.base import DecoderState, ReplyModel
+from dialog.models.int8 import decode_in_int8
 from dialog.run_folder import Run
 from dialog.text.batches import EOS
 from dialog.text.normalise import normalise
 from dialog.text.tokenizer import StreamDecoder, Tokenizer
 
-__all__ = ["Asked", "Replier", "without_nul"]
+__all__ = ["Asked", "Replier", "in_int8", "without_nul"]
 
 _CACHE_BYTES = 64 * 2**20
 
@@ -221,6 +223,16 @@ class Replier:
             context_hash=draft.context_hash,
             scores=draft.scores,
         )
+
+
+def in_int8(run: Run) -> Run:
+    """Returns a run whose model decodes in int8; its hash is another one, for its replies are.
+
+    Raises:
+        UsageError: the model's decoder is of another kind, or PyTorch has no such products.
+    """
+    decode_in_int8(run.model)
+    return replace(run, model_hash=hashlib.sha256(f"{run.model_hash} int8".encode()).hexdigest())
 
 
 def without_nul(text: str) -> str:

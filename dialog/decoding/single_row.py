@@ -4,7 +4,8 @@ A single row is a chain of small matrix-vector products. torch takes some micros
 its product of one row with the token table reads memory at a third of the machine's rate; NumPy's BLAS reads
 it at the full rate, and an elementwise operation costs it half a microsecond. What it takes:
 
-- on the CPU, in float32, a model whose decoder is a `ReplyDecoder` (`single_row_of` says None for others);
+- on the CPU, in float32, a model whose decoder is a `ReplyDecoder` (`single_row_of` says None for others, and
+  for one that decodes in int8);
 - W_i y, the product of each token's embedding with the first layer's input weights, is looked up: it is
   computed once for all tokens (vocabulary x 3 hidden numbers, 37 MB at a vocabulary of 8,000 and hidden 384).
 
@@ -31,6 +32,8 @@ def single_row_of(model: ReplyModel) -> "SingleRowWeights | None":
     """Returns what decodes a single row of `model`, or None if the model is not of the kind that it takes."""
     decoder, table = getattr(model, "decoder", None), getattr(model, "table", None)
     if type(decoder) is not ReplyDecoder or type(table) is not TokenTable:
+        return None
+    if table.step_product is not None:
         return None
     if any(w.dtype != torch.float32 or w.device.type != "cpu" for w in (*decoder.parameters(), table.weight)):
         return None

@@ -47,6 +47,8 @@ class GRULayer(nn.Module):
     def __init__(self, input_size: int, hidden_size: int, constant_size: int = 0, reverse: bool = False):
         super().__init__()
         self.input_size, self.hidden_size, self.reverse = input_size, hidden_size, reverse
+        self.step_products: tuple[nn.Module, nn.Module] | None = None
+        """What computes W_i x + b_i and W_h h + b_h of a step instead; see `models.int8`."""
         self.weight_input = nn.Parameter(torch.empty(3 * hidden_size, input_size + constant_size))
         self.weight_hidden = nn.Parameter(torch.empty(3 * hidden_size, hidden_size))
         self.bias_input = nn.Parameter(torch.zeros(3 * hidden_size))
@@ -108,15 +110,22 @@ class GRULayer(nn.Module):
         Returns:
             (row, hidden), h_t.
         """
-        gates = functional.linear(inputs, self.weight_input[:, : self.input_size], self.bias_input)
+        gates, recurrent = self._products(inputs, hidden)
         if constant_gates is not None:
             gates = gates + constant_gates
-        recurrent = functional.linear(hidden, self.weight_hidden, self.bias_hidden)
         size = self.hidden_size
         reset, update = torch.sigmoid(gates[:, : 2 * size] + recurrent[:, : 2 * size]).split(size, dim=1)
         candidate = torch.tanh(gates[:, 2 * size :] + reset * recurrent[:, 2 * size :])
         new: Tensor = candidate + update * (hidden - candidate)
         return new
+
+    def _products(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        if self.step_products is not None:
+            of_input, of_hidden = self.step_products
+            return of_input(inputs), of_hidden(hidden)
+        own = self.weight_input[:, : self.input_size]
+        gates = functional.linear(inputs, own, self.bias_input)
+        return gates, functional.linear(hidden, self.weight_hidden, self.bias_hidden)
 
 
 def _has_faster_fused(inputs: Tensor) -> bool:

@@ -51,6 +51,8 @@ class TokenTable(nn.Module):
         super().__init__()
         self.dropout_rate = dropout_rate
         self.weight = nn.Parameter(torch.empty(vocab_size, size).normal_(std=0.1))
+        self.step_product: nn.Module | None = None
+        """What computes the logits of a step instead; see `models.int8`."""
 
     def embed(self, tokens: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Returns (token, size) for `tokens` (token,)."""
@@ -58,7 +60,10 @@ class TokenTable(nn.Module):
         return dropout(embedded, self.dropout_rate, generator, self.training)
 
     def logits(self, features: Tensor) -> Tensor:
-        """Returns (row, vocabulary) for `features` (row, size)."""
+        """Returns (row, vocabulary) for the `features` (row, size) of a step."""
+        if self.step_product is not None:
+            logits: Tensor = self.step_product(features)
+            return logits
         return functional.linear(features, self.weight)
 
     def losses(self, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,6 +206,8 @@ class ReplyDecoder(nn.Module):
         )
         self.key = nn.Linear(memory_size, hidden_size, bias=False)  # W_a
         self.combine = nn.Linear(memory_size + hidden_size, embedding_size)  # W_c
+        self.step_combine: nn.Module | None = None
+        """What computes W_c in a step instead; see `models.int8`."""
 
     def first_hidden(self, condition: Tensor) -> Tensor:
         """Returns the first state (row, layer, hidden) for conditions (row, condition)."""
@@ -219,7 +226,8 @@ class ReplyDecoder(nn.Module):
         """Reads one embedded token (row, size); returns features (row, size) and the new state."""
         output, hidden = self.rnn.step(embedded, state.hidden, state.constant_gates)
         summary, weights = attend(output[:, None], state.key, state.value, state.mask)
-        features = self._features(summary[:, 0], output)
+        combine = self.combine if self.step_combine is None else self.step_combine
+        features = torch.tanh(combine(torch.cat([summary[:, 0], output], dim=1)))
         return features, DecoderState(
             hidden,
             state.constant,

@@ -5,12 +5,14 @@ import threading
 
 import pytest
 
+from app.bots import Bots
+from app.settings import Serving
 from dialog.conversation import Conversation, Turn
-from dialog.decoding.replier import Replier
+from dialog.decoding.replier import Replier, in_int8
 from dialog.decoding.replies import CHAT_SAMPLING
 from dialog.run_folder import load_run
 from dialog.text.normalise import normalise
-from tests.app.api.served import TURNS, events
+from tests.app.api.served import TURNS, Served, events
 
 CONVERSATION = Conversation("", tuple(Turn(**turn) for turn in TURNS))
 
@@ -105,3 +107,17 @@ def test_health_counts_tokens(served):
     after = json.loads(served.request("GET", "/api/health")[1])["models"]["hred"]
     assert after["tokens"] - before["tokens"] == len(json.loads(body)["replies"][0]["tokens"])
     assert (after["waiting"], after["running"]) == (0, 0)
+
+
+def test_a_server_that_decodes_in_int8_says_so_and_its_replies_carry_another_hash(api_folders):
+    folders = {"hred": api_folders["hred"]}
+    in_whole_numbers = Served(Bots(folders, Serving(int8=True)))
+    try:
+        (described,) = json.loads(in_whole_numbers.request("GET", "/api/models")[1])["models"]
+        _, body = in_whole_numbers.request("POST", "/api/reply", {"model": "hred", "turns": TURNS, "seed": 5})
+    finally:
+        in_whole_numbers.close()
+    run = load_run(api_folders["hred"])
+    assert described["precision"] == "int8" and described["model_hash"] != run.model_hash
+    (expected,) = Replier.from_run(in_int8(run)).reply(CONVERSATION, CHAT_SAMPLING, 1, 5)
+    assert same(json.loads(body)["replies"][0], json.loads(json.dumps(expected.to_json())))

@@ -1,0 +1,68 @@
+"""A chat goes on alike whether its context is kept, was dropped for others, or is read again after a restart."""
+
+import pytest
+
+from app.bots import Bots
+from app.settings import Serving
+from app.store import Store, StoredMessage
+from app.web.chats import Chats
+from dialog.decoding.replies import Sampling
+from tests.app.api.conftest import api_folders  # noqa: F401
+
+SAYINGS = ["hello number 7", "how are you this grey day?", "hello number 9, how are you?", "fine, fine"]
+SAMPLING = Sampling(max_tokens=12)
+NOTHING_KEPT = Serving(context_bytes=0)
+
+
+def say_and_hear(chats, owner, session_id, text, model, seed):
+    said = chats.say(owner, session_id, text, "", model)
+    (reply,) = [
+        piece
+        for piece in chats.answer(owner, said.session_id, said.id, model, SAMPLING, seed)
+        if isinstance(piece, StoredMessage)
+    ]
+    return said.session_id, reply.text
+
+
+def chat(folders, place, model, serving, restarts):
+    """Returns the replies to all sayings; with `restarts`, bots and store are made anew before each."""
+    session_id, heard, bots, store = "", [], None, None
+    for seed, text in enumerate(SAYINGS):
+        if bots is None or restarts:
+            if bots is not None:
+                bots.close()
+                store.close()
+            bots, store = Bots(folders, serving), Store.open(f"sqlite:///{place}")
+        chats = Chats(bots, store)
+        session_id, reply = say_and_hear(chats, store.owner_for("someone"), session_id, text, model, seed)
+        heard.append(reply)
+    bots.close()
+    store.close()
+    return heard
+
+
+@pytest.mark.parametrize("model", ["hred", "vhred"])
+def test_replies_are_the_same_after_a_restart_and_after_an_eviction(api_folders, tmp_path, model):  # noqa: F811
+    folders = {model: api_folders[model]}
+    kept = chat(folders, tmp_path / "kept.db", model, Serving(), restarts=False)
+    assert len(set(kept)) > 1 and all(kept)
+    assert chat(folders, tmp_path / "restarted.db", model, Serving(), restarts=True) == kept
+    assert chat(folders, tmp_path / "dropped.db", model, NOTHING_KEPT, restarts=False) == kept
+
+
+def test_a_chat_that_was_dropped_for_others_goes_on_alike(api_folders, tmp_path):  # noqa: F811
+    folders = {"hred": api_folders["hred"]}
+    expected = chat(folders, tmp_path / "alone.db", "hred", Serving(), restarts=False)
+    bots, store = Bots(folders, Serving(context_bytes=2_000)), Store.open(f"sqlite:///{tmp_path / 'many.db'}")
+    chats, sessions = Chats(bots, store), {}
+    for seed, text in enumerate(SAYINGS):
+        for owner in ("someone", "b", "c", "d"):
+            words = text if owner == "someone" else f"{owner} {text}"
+            place, reply = say_and_hear(
+                chats, store.owner_for(owner), sessions.get(owner, ""), words, "hred", seed
+            )
+            sessions[owner] = place
+            if owner == "someone":
+                assert reply == expected[seed]
+    bots.close()
+    store.close()
