@@ -48,7 +48,11 @@ def train(
     validation split are what `hred reply`, `hred chat` and `hred serve` load from the run folder.
     On several GPUs or machines, a launcher starts it: torchrun --nproc-per-node N -m dialog train …
     """
-    from app.cli.training_display import TrainingDisplay, say_estimate, stop_on_interrupt
+    from dialog.training.reproducibility import exact_arithmetic, set_variables
+
+    set_variables()  # before anything imports torch
+
+    from app.cli.training_display import TrainingDisplay, say_conditions, say_estimate, stop_on_interrupt
     from dialog.corpus.tokenized import TokenizedCorpus
     from dialog.errors import UsageError
     from dialog.training.checkpoints import has_checkpoint
@@ -69,13 +73,15 @@ def train(
         raise UsageError(
             f"{corpus} has another tokenizer than the run in {out}; give the corpus it began with"
         )
-    built = _model(plan, init_from)
-    if rank() == 0:
-        say_estimate(_estimate(built, prepared, plan))
-    if dry_run:
-        return
-    limits = {"max_updates": max_updates, "max_minutes": max_minutes}
-    with stop_on_interrupt() as should_stop:
+    with exact_arithmetic(), stop_on_interrupt() as should_stop:
+        built = _model(plan, init_from)
+        if rank() == 0:
+            say_estimate(_estimate(built, prepared, plan))
+            if resume:
+                say_conditions(out)
+        if dry_run:
+            return
+        limits = {"max_updates": max_updates, "max_minutes": max_minutes}
         job = _job(out, prepared, plan, built, resume, limits, log_every, checkpoint_every, should_stop)
         with TrainingDisplay(job) as display:
             Trainer(job, display).run()

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from dialog.training.estimate import Estimate
     from dialog.training.trainer import TrainingJob
 
-__all__ = ["TrainingDisplay", "say_estimate", "stop_on_interrupt"]
+__all__ = ["TrainingDisplay", "say_conditions", "say_estimate", "stop_on_interrupt"]
 
 _NO_CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if code != ord("\n")}
 """A model at its beginning draws any byte, such as those that steer a terminal."""
@@ -36,6 +37,16 @@ def say_estimate(estimate: "Estimate") -> None:
         f"{estimate.memory_bytes / 2**30:.1f} GiB of memory{on_gpu} ({how})",
         flush=True,
     )
+
+
+def say_conditions(folder: Path) -> None:
+    """Prints in one sentence what a run that goes on finds changed in its last bits' conditions, if anything."""
+    from dialog.training.checkpoints import load_progress
+    from dialog.training.reproducibility import changed_conditions, conditions
+
+    changed = changed_conditions(load_progress(folder).conditions, conditions())
+    if changed is not None:
+        print(changed, flush=True)
 
 
 def _duration(seconds: float) -> str:

@@ -10,11 +10,12 @@ A checkpoint is written into a new folder, flushed to disk, and only then named 
 two are kept. Whenever a process dies, the checkpoint that `latest.json` names is whole.
 """
 
+import contextlib
 import json
 import os
 import pickle
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,14 @@ __all__ = [
     "has_checkpoint",
     "load_checkpoint",
     "load_job_settings",
+    "load_progress",
     "save_checkpoint",
     "save_job_settings",
 ]
 
 _JOB_KEYS = {"model", "settings", "training", "seed", "tokenizer_hash"}
+_ADDED_LATER: dict[str, Any] = {"interval": {}, "log_bytes": None, "conditions": {}}
+"""What checkpoints of earlier versions do not have."""
 _DAMAGE = OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError
 
 
@@ -55,6 +59,7 @@ class Progress:
         last_validation: the update of the last validation.
         interval: sums since the last line of the log; see `metrics.IntervalSums`.
         log_bytes: of the log that belong to this checkpoint; None if that is not known.
+        conditions: that its last bits depend on; see `reproducibility.conditions`.
         minutes: spent in training so far, over all starts.
     """
 
@@ -67,6 +72,7 @@ class Progress:
     last_validation: int = 0
     interval: dict[str, float] = field(default_factory=dict)
     log_bytes: int | None = None
+    conditions: dict[str, str | int] = field(default_factory=dict)
     minutes: float = 0.0
 
 
@@ -135,15 +141,31 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer) -> Pro
     Raises:
         RunFolderError: there is none, or it is damaged or of another model.
     """
+    with _reading(folder) as place:
+        model.load_state_dict(safetensors.torch.load_file(place / "model.safetensors"))
+        optimizer.load_state_dict(torch.load(place / "optimizer.pt", weights_only=True))
+    return load_progress(folder)
+
+
+def load_progress(folder: Path) -> Progress:
+    """Returns where the last good checkpoint stands.
+
+    Raises:
+        RunFolderError: as `load_checkpoint`.
+    """
+    with _reading(folder) as place:
+        values: dict[str, Any] = json.loads((place / "progress.json").read_bytes())
+        values = {"last_validation": values["update"], **_ADDED_LATER, **values}
+        return Progress(**{each.name: values[each.name] for each in fields(Progress)})
+
+
+@contextlib.contextmanager
+def _reading(folder: Path) -> Iterator[Path]:
+    """Gives the last good checkpoint's place, and makes a sentence of what goes wrong with it."""
     if not has_checkpoint(folder):
         raise RunFolderError(f"{folder} has no checkpoint to resume from; leave out --resume to start anew")
     try:
-        place = folder / "state" / str(_latest(folder))
-        model.load_state_dict(safetensors.torch.load_file(place / "model.safetensors"))
-        optimizer.load_state_dict(torch.load(place / "optimizer.pt", weights_only=True))
-        values: dict[str, Any] = json.loads((place / "progress.json").read_bytes())
-        values = {"last_validation": values["update"], "interval": {}, "log_bytes": None} | values
-        return Progress(**{each.name: values[each.name] for each in fields(Progress)})
+        yield folder / "state" / str(_latest(folder))
     except (*_DAMAGE, safetensors.SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RunFolderError(

@@ -33,6 +33,7 @@ from dialog.training.memory import keep_freed_memory
 from dialog.training.metrics import IntervalSums, MetricsLog
 from dialog.training.monitor import Monitor
 from dialog.training.optimizer import make_optimizer
+from dialog.training.reproducibility import conditions
 from dialog.training.schedules import kl_weight, learning_rate
 from dialog.training.update import UpdateTotals, add_gradients, noise, parts_of
 
@@ -144,6 +145,7 @@ class Trainer:
             job.folder, self._progress if job.resume else None, writes=self._workers.is_first
         )
         self._sums = IntervalSums(self._progress.interval)
+        self._conditions = conditions()
         self._monitor = Monitor(job.folder, job.tokenizer, job.valid, config)
         self._started = self._last_checkpoint = time.monotonic()
         self._minutes_before = self._progress.minutes
@@ -298,6 +300,7 @@ class Trainer:
             "seed": job.seed,
             "corpus": dict(job.corpus),
             "chosen_by": figures,
+            "conditions": self._conditions,
         }
         card = model_card(model_name(job.model), job.model, config, job.corpus, figures, job.seed)
         save_run(job.folder, job.model, job.tokenizer, details, card)
@@ -326,6 +329,7 @@ class Trainer:
         self._progress.minutes = self._minutes()
         self._progress.interval = self._sums.state()
         self._progress.log_bytes = self._log.flush()
+        self._progress.conditions = self._conditions
         progress = dataclasses.replace(self._progress)
         save_checkpoint(self._job.folder, self._job.model, self._optimizer, progress)
         self._last_checkpoint = time.monotonic()

@@ -28,6 +28,8 @@ CLOCK = ("minutes", "tokens_per_second")
 
 NURSERY = """
 import os, sys
+from dialog.training.reproducibility import set_variables
+set_variables()
 from app.cli.main import main
 import app.cli.training_display, dialog.corpus.tokenized, dialog.training.trainer
 import pandas, torch._dynamo  # what training would import after its start
@@ -158,3 +160,31 @@ def test_a_killed_run_ends_as_one_that_was_never_stopped(
     assert updates == list(range(log_every, UPDATES + 1, log_every))
     assert found["log"] == whole["log"]
     assert {part for part in whole if found[part] != whole[part]} == set()
+
+
+def test_a_run_that_was_given_updates_bit_by_bit_is_as_one_that_got_them_at_once(
+    hred, corpus, tmp_path
+) -> None:
+    """The validation at the end of a start is no part of the run, though its weights are kept if they are best."""
+    for updates in (UPDATES, 9, 14, UPDATES):
+        folder = tmp_path / ("whole" if not tmp_path.joinpath("whole").exists() else "parts")
+        done = hred(*command(folder, corpus, "vhred", 5), "--max-updates", updates)
+        assert done.exit_code == 0, done.output
+    whole, parts = left_behind(tmp_path / "whole"), left_behind(tmp_path / "parts")
+    kept = {"best weights", "config"}  # of the validation at update 14, if that was best
+    assert {part for part in whole if parts[part] != whole[part]} <= kept
+
+
+def test_other_conditions_are_told_and_the_run_goes_on(hred, corpus, tmp_path) -> None:
+    run = tmp_path / "run"
+    hred(*command(run, corpus, "hred", 1), "--max-updates", 2)
+    assert json.loads((run / "config.json").read_text())["conditions"]["threads"] >= 1
+    assert "other conditions" not in hred(*command(run, corpus, "hred", 1), "--max-updates", 3).output
+    place = run / "state" / "3" / "progress.json"
+    progress = json.loads(place.read_text())
+    progress["conditions"]["threads"] = 99
+    place.write_text(json.dumps(progress))
+    done = hred(*command(run, corpus, "hred", 1), "--max-updates", 4)
+    assert done.exit_code == 0
+    assert "not to the last bit" in done.output and "threads 99 then" in done.output
+    assert json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["update"] == 4
