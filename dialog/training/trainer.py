@@ -34,7 +34,7 @@ from dialog.training.metrics import IntervalSums, MetricsLog
 from dialog.training.monitor import Monitor
 from dialog.training.optimizer import make_optimizer
 from dialog.training.reproducibility import conditions
-from dialog.training.schedules import kl_weight, learning_rate
+from dialog.training.schedules import annealing_is_over, kl_weight, learning_rate
 from dialog.training.update import UpdateTotals, add_gradients, noise, parts_of
 
 __all__ = ["Listener", "Trainer", "TrainingJob", "make_loader"]
@@ -282,9 +282,9 @@ class Trainer:
         self._listener.validated({**metrics, "best": self._progress.best_update == update})
 
     def _keep_best(self, result: Likelihood) -> None:
-        """Saves the weights if they are the best so far; "best" counts once the KL weight is at its end."""
+        """Saves the weights if they are the best so far; "best" counts once the KL weight stays at 1."""
         progress = self._progress
-        counts = kl_weight(progress.update, self._job.config) == 1.0
+        counts = annealing_is_over(progress.update, self._job.config)
         if counts and (progress.best is None or result.nats_per_token < progress.best):
             progress.best, progress.best_update, progress.worse = result.nats_per_token, progress.update, 0
         elif counts:
