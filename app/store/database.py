@@ -10,13 +10,24 @@ import sqlite3
 from pathlib import Path
 from typing import cast
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, make_url, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+    update,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from app.store.failures import as_store_errors
-from app.store.tables import SCHEMA_VERSION, Base, SchemaRow
+from app.store.tables import MIGRATIONS, SCHEMA_VERSION, Base, SchemaRow
 from dialog.errors import StoreError
 
 __all__ = ["forget", "name_of", "open_database", "parse_url", "writing"]
@@ -69,8 +80,11 @@ def open_database(url: URL) -> Engine:
     engine = _engine(url)
     try:
         with as_store_errors(place):
-            if not _schema_is_there(engine, place):
+            version = _schema_version(engine, place)
+            if version is None:
                 _make_schema(engine, path, place)
+            elif version < SCHEMA_VERSION:
+                _migrate(engine, place)
         if path is not None:
             _make_private(path)
     except BaseException:
@@ -199,38 +213,49 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _schema_is_there(engine: Engine, place: str) -> bool:
+def _schema_version(engine: Engine, place: str) -> int | None:
     with engine.connect() as connection:
-        return _has_schema(connection, place)
+        return _version_in(connection, place)
 
 
-def _has_schema(connection: Connection, place: str) -> bool:
-    """Returns whether the tables are there; False only for a database without any table."""
+def _version_in(connection: Connection, place: str) -> int | None:
+    """Returns the version of the tables; None only for a database without any table."""
     tables = set(inspect(connection).get_table_names())
     if not tables:
-        return False
+        return None
     ours = {table.name for table in Base.metadata.sorted_tables}
     if SchemaRow.__tablename__ not in tables:
         raise StoreError(f"{place} is a database of another program; name another file in HRED_DATABASE_URL")
-    version = connection.scalar(select(SchemaRow.version))
+    version: int | None = connection.scalar(select(SchemaRow.version))
     if version is not None and version > SCHEMA_VERSION:
         raise StoreError(
             f"{place} was written by a newer hred (version {version} of its tables, "
             f"this one knows {SCHEMA_VERSION}); update hred"
         )
-    if version != SCHEMA_VERSION or not ours <= tables:
+    if version not in (*MIGRATIONS, SCHEMA_VERSION) or not ours <= tables:
         raise StoreError(
             f"{place} does not hold the tables of version {SCHEMA_VERSION}; restore it from a backup, "
             "or move it away to start a new store"
         )
-    return True
+    return version
+
+
+def _migrate(engine: Engine, place: str) -> None:
+    """Brings the tables of an older version to this one, all at once or not at all."""
+    with writing(engine).begin() as connection:
+        connection.scalar(select(SchemaRow.version).with_for_update())  # another process may be at it
+        version = _version_in(connection, place)
+        assert version is not None
+        for older in range(version, SCHEMA_VERSION):
+            connection.exec_driver_sql(MIGRATIONS[older])
+        connection.execute(update(SchemaRow).values(version=SCHEMA_VERSION))
 
 
 def _make_schema(engine: Engine, path: Path | None, place: str) -> None:
     if path is not None:
         _switch_to_log(path)
     with writing(engine).begin() as connection:
-        if not _has_schema(connection, place):  # another process may have been first
+        if _version_in(connection, place) is None:  # another process may have been first
             Base.metadata.create_all(connection)
             connection.execute(insert(SchemaRow).values(id=1, version=SCHEMA_VERSION))
 

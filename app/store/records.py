@@ -134,6 +134,7 @@ def reply_columns(reply: Reply, model_name: str) -> dict[str, Any]:
         "log_probability": float(reply.log_probability),
         "filtered_log_probability": float(reply.filtered_log_probability),
         "latent": None if reply.latent is None else [_to_json(float(value)) for value in reply.latent],
+        "scores": {name: _to_json(float(value)) for name, value in reply.scores.items()},
     }
 
 
@@ -180,6 +181,7 @@ def _reply(row: RowMapping) -> Reply:
         sampling=Sampling(**row["sampling"]),
         model_hash=row["model_hash"],
         context_hash=row["context_hash"],
+        scores={name: float(value) for name, value in (row["scores"] or {}).items()},
     )
 
 

@@ -30,9 +30,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["SCHEMA_VERSION", "Base", "MessageRow", "OwnerRow", "SchemaRow", "SessionRow"]
+__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "Base", "MessageRow", "OwnerRow", "SchemaRow", "SessionRow"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+MIGRATIONS = {1: "ALTER TABLE messages ADD COLUMN scores JSON"}
+"""By the version that it starts from, the statement that leads to the next; the same words for each database."""
 
 type_of_id = String(36)
 
@@ -59,7 +61,7 @@ class Base(DeclarativeBase):
 
 
 class SchemaRow(Base):
-    """The version of the tables; migrations will raise it."""
+    """The version of the tables; migrations raise it."""
 
     __tablename__ = "store_schema"
 
@@ -133,3 +135,4 @@ class MessageRow(Base):
     log_probability: Mapped[float | None] = mapped_column(Double)
     filtered_log_probability: Mapped[float | None] = mapped_column(Double)
     latent: Mapped[list[float | str] | None] = mapped_column(JSON(none_as_null=True))
+    scores: Mapped[dict[str, float | str] | None] = mapped_column(JSON(none_as_null=True))

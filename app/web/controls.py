@@ -1,14 +1,46 @@
-"""The sampling controls that both tabs have."""
+"""The sampling controls that both tabs have: those of the chosen method are shown, what is seldom used is folded."""
 
 import secrets
 from typing import Any
 
 import gradio as gr
 
-from dialog.decoding.replies import CHAT_SAMPLING, Sampling
+from dialog.decoding.replies import CHAT_SAMPLING, FIELDS_OF, Sampling
 from dialog.errors import UsageError
 
 __all__ = ["build_sampling", "new_id", "read_sampling", "read_seed"]
+
+_METHODS = [
+    ("draw each token", "sample"),
+    ("beam search", "beam"),
+    ("always the most probable token", "greedy"),
+]
+_LABELS = {
+    "temperature": "Temperature",
+    "top_p": "Top-p",
+    "top_k": "Top-k (0: off)",
+    "min_p": "Min-p (0: off)",
+    "beam_size": "Beam size",
+    "length_penalty": "Length penalty",
+    "beam_groups": "Groups (1: plain)",
+    "diversity": "Diversity of groups",
+    "max_tokens": "Longest reply, tokens",
+    "min_tokens": "Shortest reply, tokens",
+    "repetition_penalty": "Repetition penalty (1: off)",
+    "no_repeat_ngram": "No n-gram twice, n (0: off)",
+}
+"""The settings that the page has, in the order of their values; for a beam the temperature is 1."""
+_SLIDERS = {
+    "temperature": (0.1, 2.0, 0.05),
+    "top_p": (0.05, 1.0, 0.05),
+    "min_p": (0.0, 0.5, 0.01),
+    "beam_size": (1, 20, 1),
+    "length_penalty": (0.0, 2.0, 0.1),
+    "repetition_penalty": (1.0, 2.0, 0.05),
+}
+"""Least, greatest and step; the others are typed."""
+_WHOLE = {name for name in _LABELS if isinstance(getattr(CHAT_SAMPLING, name), int)}
+_LONGEST = 400  # tokens
 
 
 def new_id() -> str:
@@ -21,50 +53,66 @@ def new_id() -> str:
 
 def build_sampling(name: str) -> list[Any]:
     """Makes the controls; `read_sampling` and `read_seed` take their values in this order."""
-    default = CHAT_SAMPLING
+    made: dict[str, Any] = {}
+
+    def row(*settings: str) -> None:
+        with gr.Row():
+            for setting in settings:
+                made[setting] = _control(name, setting)
+
     method = gr.Radio(
-        [("draw each token", "sample"), ("always the most probable token", "greedy")],
-        value=default.method,
-        label="How a reply is chosen",
-        elem_id=f"{name}-method",
+        _METHODS, value=CHAT_SAMPLING.method, label="How a reply is chosen", elem_id=f"{name}-method"
     )
+    with gr.Column(visible=CHAT_SAMPLING.method == "sample") as drawing:
+        row("temperature", "top_p")
+        row("top_k", "min_p")
+    with gr.Column(visible=CHAT_SAMPLING.method == "beam") as searching:
+        row("beam_size", "length_penalty")
+        row("beam_groups", "diversity")
     with gr.Row():
-        temperature = gr.Slider(
-            0.1, 2.0, default.temperature, step=0.05, label="Temperature", elem_id=f"{name}-temperature"
-        )
-        top_p = gr.Slider(0.05, 1.0, default.top_p, step=0.05, label="Top-p", elem_id=f"{name}-top-p")
-    with gr.Row():
-        top_k = gr.Number(
-            default.top_k, precision=0, minimum=0, label="Top-k (0: off)", elem_id=f"{name}-top-k"
-        )
-        max_tokens = gr.Number(
-            default.max_tokens,
-            precision=0,
-            minimum=1,
-            maximum=400,
-            label="Longest reply, tokens",
-            elem_id=f"{name}-max-tokens",
-        )
-    with gr.Row():
+        made["max_tokens"] = _control(name, "max_tokens")
         seed = gr.Number(1, precision=0, minimum=0, label="Seed", elem_id=f"{name}-seed")
-        fresh = gr.Checkbox(True, label="New seed each time", elem_id=f"{name}-fresh")
-    return [method, temperature, top_p, top_k, max_tokens, seed, fresh]
+    fresh = gr.Checkbox(True, label="New seed each time", elem_id=f"{name}-fresh")
+    with gr.Accordion("Repetition, shortest reply", open=False, elem_id=f"{name}-more"):
+        row("repetition_penalty", "no_repeat_ngram")
+        row("min_tokens")
+    method.change(
+        lambda chosen: (gr.Column(visible=chosen == "sample"), gr.Column(visible=chosen == "beam")),
+        [method],
+        [drawing, searching],
+        queue=False,
+        api_visibility="private",
+        show_progress="hidden",
+    )
+    return [method, *(made[setting] for setting in _LABELS), seed, fresh]
+
+
+def _control(name: str, setting: str) -> Any:
+    value, label = getattr(CHAT_SAMPLING, setting), _LABELS[setting]
+    place = f"{name}-{setting.replace('_', '-')}"
+    if setting in _SLIDERS:
+        least, greatest, step = _SLIDERS[setting]
+        return gr.Slider(least, greatest, value, step=step, label=label, elem_id=place)
+    return gr.Number(value, precision=0 if setting in _WHOLE else None, label=label, elem_id=place)
 
 
 def read_sampling(values: tuple[Any, ...]) -> Sampling:
-    """Returns the sampling that the controls' values name.
+    """Returns the sampling that the controls' values name; those that the method does not read count as unset.
 
     Raises:
-        UsageError: a value is out of range.
+        UsageError: a value is missing or out of range.
     """
-    method, temperature, top_p, top_k, max_tokens = values[:5]
-    if temperature is None or top_p is None:
-        raise UsageError(
-            "temperature and top-p need a number each; type one, or reload the page for the defaults"
-        )
-    return Sampling(
-        method, float(temperature), int(top_k or 0), float(top_p), max_tokens=min(int(max_tokens or 1), 400)
-    )
+    method, *rest = values[: 1 + len(_LABELS)]
+    chosen: dict[str, Any] = {}
+    for setting, value in zip(_LABELS, rest, strict=True):
+        if setting not in FIELDS_OF.get(method, ()) or (method, setting) == ("beam", "temperature"):
+            continue
+        if value is None:
+            raise UsageError(f"{_LABELS[setting]} is empty, but needs a number; type one, or reload the page")
+        chosen[setting] = int(value) if setting in _WHOLE else float(value)
+    if "max_tokens" in chosen:
+        chosen["max_tokens"] = min(chosen["max_tokens"], _LONGEST)
+    return Sampling(method, **chosen)
 
 
 def read_seed(values: tuple[Any, ...]) -> int:
@@ -73,7 +121,7 @@ def read_seed(values: tuple[Any, ...]) -> int:
     Raises:
         UsageError: it is out of range.
     """
-    seed, fresh = values[5:7]
+    seed, fresh = values[1 + len(_LABELS) :][:2]
     if fresh:
         return secrets.randbelow(2**31)
     if not 0 <= int(seed or 0) < 2**53:  # what the browser's numbers hold exactly

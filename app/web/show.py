@@ -10,6 +10,7 @@ from app.store import StoredMessage, StoredSession
 __all__ = ["as_text", "bubble", "choices", "conversation", "how_it_came"]
 
 _ENDS = {"end": "ended by itself", "length": "cut at its longest", "stop": "stopped"}
+_SCORES = {"beam": "beam"}
 
 
 def as_text(text: str) -> str:
@@ -18,15 +19,22 @@ def as_text(text: str) -> str:
 
 
 def how_it_came(message: StoredMessage) -> str:
-    """Returns one line on a reply: model, seed, tokens, log-probability, how it ended."""
+    """Returns one line on a reply: model, method or seed, tokens, scores in nats, how it ended."""
     reply = message.reply
     if reply is None:
         return ""
-    chosen = "greedy" if reply.sampling.method == "greedy" else f"seed {reply.seed}"
-    if reply.sampling.method != "greedy" and reply.index:
-        chosen += f" · reply {reply.index + 1}"
+    asked = reply.sampling
+    chosen = {"greedy": ["greedy"], "beam": [f"beam of {asked.beam_size}"]}.get(asked.method, [])
+    if asked.method == "sample" or reply.latent is not None:  # z is drawn for the others, too
+        chosen.append(f"seed {reply.seed}")
+    if reply.index:
+        chosen.append(f"reply {reply.index + 1}")
     nats = "" if math.isnan(reply.log_probability) else f" · log p {reply.log_probability:.1f} nats"
-    return f"{message.model_name} · {chosen} · {len(reply.tokens)} tokens{nats} · {_ENDS[reply.ended]}"
+    further = "".join(
+        f" · {_SCORES[name]} {nats:.1f}" for name, nats in reply.scores.items() if name in _SCORES
+    )
+    how = " · ".join([message.model_name or "", *chosen])
+    return f"{how} · {len(reply.tokens)} tokens{nats}{further} · {_ENDS[reply.ended]}"
 
 
 def bubble(message: StoredMessage) -> dict[str, Any]:

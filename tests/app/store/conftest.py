@@ -46,6 +46,7 @@ def make_reply() -> Callable[..., Reply]:
         sampling=Sampling("sample", temperature=0.7, top_k=40, top_p=0.9, max_tokens=17),
         model_hash="a1" * 32,
         context_hash="b2" * 32,
+        scores={"beam": -1.25, "z": 3.0},
     )
 
     def make(**changes: Any) -> Reply:

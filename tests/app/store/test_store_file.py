@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -132,7 +133,7 @@ def test_a_newer_a_foreign_and_a_broken_file_are_refused_and_left_alone(path: Pa
     with pytest.raises(StoreError, match="newer hred"):
         Store.open(url)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE store_schema SET version = 1")
+        connection.execute("UPDATE store_schema SET version = 2")
         connection.execute("DROP TABLE messages")
     with pytest.raises(StoreError, match="does not hold the tables"):
         Store.open(url)
@@ -150,6 +151,23 @@ def test_a_newer_a_foreign_and_a_broken_file_are_refused_and_left_alone(path: Pa
     with pytest.raises(StoreError, match="not a SQLite database"):
         Store.open(f"sqlite:///{noise}")
     assert noise.read_bytes() == b"this is no database " * 400
+
+
+def test_a_store_of_the_first_version_opens_and_takes_scores(path: Path, url: str, make_reply) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript((Path(__file__).parent / "version_1.sql").read_text())
+    with ThreadPoolExecutor(4) as pool:  # several processes may find it at once
+        for store in pool.map(Store.open, [url] * 4):
+            store.close()
+    with Store.open(url) as store:
+        owner = store.owner_for("the cookie of one browser")
+        session = store.sessions(owner)[0].id
+        said, old = store.messages(owner, session)
+        assert (old.text, old.reply.log_probability, dict(old.reply.scores)) == ("hi", -1.5, {})
+        reply = make_reply(scores={"beam": -1.5, "total": float("-inf")})
+        assert store.add_reply(owner, session, said.id, reply, "hred", "b1").reply == reply
 
 
 @pytest.mark.parametrize(

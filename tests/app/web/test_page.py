@@ -169,6 +169,31 @@ def test_the_same_seed_gives_the_same_reply(new_page):
     assert "seed 5" in first
 
 
+def test_a_beam_finds_another_reply_and_shows_its_score(new_page):
+    page = new_page()
+    page.uncheck("#chat-fresh input")
+    set_number(page, "chat-max-tokens", 8)
+    set_number(page, "chat-seed", 5)
+    say(page, "hello")
+    drawn = page.locator("#conversation .bot").inner_text()
+    page.locator("#chat-method").get_by_label("beam search").check()
+    expect(page.locator("#chat-temperature")).to_be_hidden()
+    set_number(page, "chat-beam-size", 4)
+    page.click("#new-chat")
+    expect(replies_of(page)).to_have_count(0)
+    say(page, "hello")
+    found = page.locator("#conversation .bot").inner_text()
+    assert found.splitlines()[0] != drawn.splitlines()[0]
+    assert re.search(r"hred · beam of 4 · \d tokens · log p -\d+\.\d nats · beam -\d+\.\d", found)
+    page.get_by_text("Repetition, shortest reply").first.click()
+    set_number(page, "chat-no-repeat-ngram", -1)
+    page.fill("#message textarea", "again")
+    page.press("#message textarea", "Enter")
+    expect(page.get_by_text("no_repeat_ngram is -1")).to_be_visible()
+    page.reload()
+    assert page.locator("#conversation .bot").inner_text() == found  # from the store
+
+
 def test_a_chat_survives_a_reload_and_a_restart_and_can_be_deleted(new_page, server):
     page = new_page()
     say(page, "remember this")
