@@ -104,7 +104,10 @@ class SegmentReader:
         for source in group.sources:
             assert source.log_format is not None
             lines = source.file.lines(self._read)
-            for records, chunk_bytes in _chunks_of(source.log_format.records(source.file, lines)):
+            all_records = source.log_format.records(source.file, lines)
+            for records, chunk_bytes in _chunks_of(
+                all_records, min(_CHUNK_BYTES, self._settings.segment_bytes)
+            ):
                 if group.is_cut and num_bytes >= self._settings.segment_bytes:
                     segment, num_bytes = segment + 1, 0
                 num_bytes += chunk_bytes
@@ -126,14 +129,14 @@ class SegmentReader:
         self._progress("Reading the logs", self._before + done, self._total)
 
 
-def _chunks_of(records: Iterator[RawRecord]) -> Iterator[tuple[list[RawRecord], int]]:
-    """Chunks of a few megabytes, and their bytes."""
+def _chunks_of(records: Iterator[RawRecord], most_bytes: int) -> Iterator[tuple[list[RawRecord], int]]:
+    """Chunks of a few megabytes, and the bytes of each."""
     chunk: list[RawRecord] = []
     num_bytes = 0
     for record in records:
         chunk.append(record)
         num_bytes += record.num_bytes
-        if num_bytes >= _CHUNK_BYTES or len(chunk) >= _CHUNK_RECORDS:
+        if num_bytes >= most_bytes or len(chunk) >= _CHUNK_RECORDS:
             yield chunk, num_bytes
             chunk, num_bytes = [], 0
     if chunk:
