@@ -15,7 +15,14 @@ from dialog.models.base import ReplyModel
 from dialog.models.registry import model_name
 from dialog.text.batches import Batch
 
-__all__ = ["Counts", "count_batch", "multiply_adds", "training_operations"]
+__all__ = [
+    "Counts",
+    "bound_multiply_adds",
+    "bound_operations",
+    "count_batch",
+    "multiply_adds",
+    "training_operations",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +125,36 @@ def training_operations(model: ReplyModel, batch: Batch) -> int:
     The backward pass of a product is two products of its size: for its input and for its weight.
     """
     return 2 * 3 * sum(multiply_adds(model, count_batch(model, batch)).values())
+
+
+def bound_multiply_adds(model: ReplyModel, counts: Counts, num_samples: int) -> dict[str, int]:
+    """Returns the multiply-adds of VHRED's log weights, K samples a reply, by product.
+
+    Whatever does not depend on z counts once, not K times: encoder, context, prior and posterior; the context's
+    part of h_0 and of the decoder's input; W_i y_{t-1} of each target token; of each source token W_a s, and
+    W_cs s, for W_c [c_t; h_t] = W_cs c_t + W_ch h_t and c_t is a weighted sum of the s. What is left for each
+    sample: z's part of h_0 and of the input, W_h h_{t-1}, scores and weighted sum, W_ch h_t, the logits.
+    """
+    settings: dict[str, Any] = model.config.to_json()
+    embedding, hidden, context = (settings[f"{name}_size"] for name in ("embedding", "hidden", "context"))
+    layers = settings["decoder_layers"]
+    once = multiply_adds(model, counts)
+    of_condition = layers * hidden + 3 * hidden
+    samples, tokens = counts.replies * num_samples, counts.target_tokens * num_samples
+    further = (layers - 1) * 3 * hidden * 2 * hidden
+    return {
+        "encoder": once["encoder"],
+        "context": once["context"],
+        "latent": once["latent"],
+        "start": (counts.replies * context + samples * settings["latent_size"]) * of_condition,
+        "decoder": counts.target_tokens * 3 * hidden * embedding + tokens * (3 * hidden * hidden + further),
+        "attention": counts.source_tokens * hidden * (hidden + embedding)
+        + num_samples * counts.attended * (hidden + embedding)
+        + tokens * hidden * embedding,
+        "output": tokens * embedding * settings["vocab_size"],
+    }
+
+
+def bound_operations(model: ReplyModel, batch: Batch, num_samples: int) -> int:
+    """Returns the operations of the log weights of a batch: two a multiply-add, there is no backward pass."""
+    return 2 * sum(bound_multiply_adds(model, count_batch(model, batch), num_samples).values())

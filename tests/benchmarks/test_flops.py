@@ -11,7 +11,14 @@ from dialog.text.batches import Batch, Window, collate
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from flops import Counts, count_batch, multiply_adds, training_operations
+from flops import (
+    Counts,
+    bound_multiply_adds,
+    bound_operations,
+    count_batch,
+    multiply_adds,
+    training_operations,
+)
 
 SIZES = {"vocab_size": 11, "embedding_size": 3, "hidden_size": 4, "max_utterance_tokens": 4}
 
@@ -61,3 +68,21 @@ def test_padding_does_not_count(batch: Batch) -> None:
     windows = [Window([np.full(n, 5, np.int32) for n in (1, 1)], np.array([False, True])), longer]
     alone = sum(training_operations(model, collate([window])) for window in windows)
     assert training_operations(model, collate(windows)) == alone
+
+
+def test_the_bound_counts_once_what_its_samples_share(batch: Batch) -> None:
+    vhred = build_model("vhred", {**SIZES, "context_size": 5, "latent_size": 2, "latent_hidden_size": 6})
+    counts = count_batch(vhred, batch)
+    once = multiply_adds(vhred, counts)
+    for samples in (1, 7):
+        by_hand = {
+            **{name: once[name] for name in ("encoder", "context", "latent")},
+            "start": 3 * (5 * 4 + 5 * 12) + samples * 3 * (2 * 4 + 2 * 12),
+            "decoder": 13 * 12 * 3 + samples * 13 * 12 * 4,
+            "attention": 8 * (4 * 4 + 4 * 3) + samples * (32 * (4 + 3) + 13 * 4 * 3),
+            "output": samples * 13 * 3 * 11,
+        }
+        assert bound_multiply_adds(vhred, counts, samples) == by_hand
+        assert bound_operations(vhred, batch, samples) == 2 * sum(by_hand.values())
+    whole = sum(once.values())  # of one sample, in the order that a forward pass takes
+    assert sum(bound_multiply_adds(vhred, counts, 1).values()) <= whole
