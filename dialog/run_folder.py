@@ -153,7 +153,7 @@ def load_weights(folder: str | Path) -> tuple[dict[str, torch.Tensor], dict[str,
     return {name: value.float() for name, value in weights.items()}, config
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Writes a file beside its place, flushes it to disk and moves it there."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:

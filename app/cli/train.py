@@ -58,6 +58,7 @@ def train(
     from dialog.training.checkpoints import has_checkpoint
     from dialog.training.launch import rank
     from dialog.training.trainer import Trainer
+    from dialog.training.writing import writing_to
 
     if resume and (model is not None or init_from is not None or seed is not None):
         raise UsageError("--resume goes on with the run's own model, start and seed; leave these options out")
@@ -82,9 +83,10 @@ def train(
         if dry_run:
             return
         limits = {"max_updates": max_updates, "max_minutes": max_minutes}
-        job = _job(out, prepared, plan, built, resume, limits, log_every, checkpoint_every, should_stop)
-        with TrainingDisplay(job) as display:
-            Trainer(job, display).run()
+        with writing_to(out):
+            job = _job(out, prepared, plan, built, resume, limits, log_every, checkpoint_every, should_stop)
+            with TrainingDisplay(job) as display:
+                Trainer(job, display).run()
 
 
 def _check_splits(prepared: "TokenizedCorpus") -> None:

@@ -11,6 +11,7 @@ two are kept. Whenever a process dies, the checkpoint that `latest.json` names i
 """
 
 import contextlib
+import io
 import json
 import os
 import pickle
@@ -120,11 +121,11 @@ def save_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer, progre
     try:
         weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
         write_atomically(beside / "model.safetensors", safetensors.torch.save(weights))
-        with (beside / "optimizer.pt").open("wb") as stream:
-            torch.save(optimizer.state_dict(), stream)
-            stream.flush()
-            os.fsync(stream.fileno())
+        memory = io.BytesIO()  # by itself torch.save says nothing of a full disk
+        torch.save(optimizer.state_dict(), memory)
+        write_atomically(beside / "optimizer.pt", memory.getbuffer())
         write_atomically(beside / "progress.json", json.dumps(asdict(progress)).encode())
+        _flush_folder(beside)
         shutil.rmtree(place, ignore_errors=True)
         beside.rename(place)
         _flush_folder(state)

@@ -174,6 +174,7 @@ class Trainer:
     def _run(self) -> None:
         keep_freed_memory()
         self._listener.started(self._loader, self._progress)
+        self._checkpoint()  # the first one stands before anything is done: a run can always go on
         for group in self._groups():
             totals, gradient_norm = self._update(group)
             self._sums.add(totals)
