@@ -15,6 +15,9 @@ All are measured in turns, several times, and compared turn by turn, for the mac
 `one batch`; beside it stands the share of `bare decoding`, which reads nothing.
 """
 
+import waiting  # noqa: F401
+
+# isort: split
 import argparse
 import random
 import threading
@@ -35,7 +38,7 @@ from dialog.decoding.replies import Sampling
 from dialog.decoding.sampling import History, reply_generator
 from dialog.run_folder import load_run
 
-_SAMPLING = Sampling(temperature=0.8, top_p=0.9)
+SAMPLING = Sampling(temperature=0.8, top_p=0.9)
 _WORDS = "the you it is that and of to in what we not on do like music dog cat tea rain go see".split()
 
 
@@ -59,7 +62,7 @@ def main() -> None:
 def _measure(folder: Path, chats: int, seconds: float, pairs: int) -> dict[str, Any]:
     replier = Replier.from_run(load_run(folder))
     turns = [
-        (_bare(replier, chats), _one_batch(replier, chats, turn), _engine(replier, chats, seconds, turn))
+        (_bare(replier, chats), _one_batch(replier, chats, turn), engine_rate(replier, chats, seconds, turn))
         for turn in range(pairs + 1)
     ]
     bare, one_batch, engine = zip(*turns[1:], strict=True)  # the first one warms up
@@ -85,9 +88,9 @@ def _measure(folder: Path, chats: int, seconds: float, pairs: int) -> dict[str, 
 
 def _bare(replier: Replier, chats: int, steps: int = 40) -> float:
     """Returns tokens a second of a batch that nothing joins and nothing leaves."""
-    sampling = replace(_SAMPLING, min_tokens=steps + 5, max_tokens=steps + 5)
+    sampling = replace(SAMPLING, min_tokens=steps + 5, max_tokens=steps + 5)
     draw = random.Random(1)
-    readings = [replier.open(_conversation(draw, 3)) for _ in range(chats)]
+    readings = [replier.open(small_talk(draw, 3)) for _ in range(chats)]
     replier.reader.read_all(readings)
     generators = [reply_generator(1, index) for index in range(chats)]
     drafts = [
@@ -108,12 +111,12 @@ def _bare(replier: Replier, chats: int, steps: int = 40) -> float:
 
 def _one_batch(replier: Replier, chats: int, seed: int, length: int = 22) -> float:
     """Returns tokens a second of a batch whose chats go on together: two turns to read, a reply to decode."""
-    sampling = replace(_SAMPLING, min_tokens=length, max_tokens=length)
+    sampling = replace(SAMPLING, min_tokens=length, max_tokens=length)
     draw, spent = random.Random(1000 + seed), 0.0
     for number in range(3):
-        before = [_conversation(draw, 3) for _ in range(chats)]
+        before = [small_talk(draw, 3) for _ in range(chats)]
         replier.reader.read_all([replier.open(conversation) for conversation in before])
-        further = [_conversation(draw, 2).turns for _ in range(chats)]
+        further = [small_talk(draw, 2).turns for _ in range(chats)]
         start = time.perf_counter()
         whole = [Conversation("", (*b.turns, *f[::-1])) for b, f in zip(before, further, strict=True)]
         replier.reply_all(whole, sampling, seed=[number + 1000 * chat for chat in range(chats)])
@@ -121,7 +124,7 @@ def _one_batch(replier: Replier, chats: int, seed: int, length: int = 22) -> flo
     return 3 * chats * length / spent
 
 
-def _engine(replier: Replier, chats: int, seconds: float, seed: int) -> float:
+def engine_rate(replier: Replier, chats: int, seconds: float, seed: int) -> float:
     """Returns tokens a second while clients chat, once all of them do."""
     engine = Engine(replier, max_rows=chats, max_waiting=2 * chats)
     draw = random.Random(seed)
@@ -129,19 +132,19 @@ def _engine(replier: Replier, chats: int, seconds: float, seed: int) -> float:
 
     def send(conversation: Conversation, number: int) -> None:
         length = draw.randint(5, 40)
-        sampling = replace(_SAMPLING, min_tokens=length, max_tokens=length)
+        sampling = replace(SAMPLING, min_tokens=length, max_tokens=length)
         ticket = engine.submit(conversation, sampling, 1, number)
 
         def go_on(future: Any) -> None:
             if not over.is_set() and future.exception() is None:
                 said = future.result()[0].text
-                turns = (*conversation.turns[-20:], Turn("B", said), *_conversation(draw, 1).turns)
+                turns = (*conversation.turns[-20:], Turn("B", said), *small_talk(draw, 1).turns)
                 send(Conversation("", turns), number + 1)
 
         ticket.future.add_done_callback(go_on)
 
     for chat in range(chats):
-        send(_conversation(draw, 3), 1000 * chat)
+        send(small_talk(draw, 3), 1000 * chat)
     time.sleep(seconds / 4)  # until all have joined
     before, start = engine.num_tokens, time.perf_counter()
     time.sleep(seconds)
@@ -153,7 +156,7 @@ def _engine(replier: Replier, chats: int, seconds: float, seed: int) -> float:
     return rate
 
 
-def _conversation(draw: random.Random, num_turns: int) -> Conversation:
+def small_talk(draw: random.Random, num_turns: int) -> Conversation:
     texts = (" ".join(draw.choices(_WORDS, k=draw.randint(4, 16))) for _ in range(num_turns))
     return Conversation("", tuple(Turn("AB"[place % 2], text) for place, text in enumerate(texts)))
 

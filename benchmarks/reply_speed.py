@@ -14,6 +14,9 @@ Replier, as in the page: text in, text out. Every reply has 20 tokens, for it ma
 - `64 at once`: replies a second, beside 64 replies in the time of reading those weights once a token.
 """
 
+import waiting  # noqa: F401
+
+# isort: split
 import argparse
 import random
 import time

@@ -39,6 +39,9 @@ def chat(
     memory alone and is gone at the end; the page (`hred serve`) is what keeps chats. A reply that is
     chosen among candidates is shown when all of them are there.
     """
+    from dialog.decoding.threads import let_waiting_threads_sleep
+
+    let_waiting_threads_sleep()
     from app.shipped import run_path
     from dialog.conversation import Conversation, Turn
     from dialog.decoding.replier import Replier

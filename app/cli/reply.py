@@ -38,6 +38,9 @@ def reply(
     ] = False,
 ) -> None:
     """Reply to a conversation, a reply a line; its turns are by two speakers in turn."""
+    from dialog.decoding.threads import let_waiting_threads_sleep
+
+    let_waiting_threads_sleep()
     from app.shipped import run_path
     from dialog.conversation import Conversation, Turn
     from dialog.decoding.replier import Replier

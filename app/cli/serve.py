@@ -38,6 +38,9 @@ def serve(
 
     Chats are kept in the user's data folder; HRED_DATABASE_URL names another database.
     """
+    from dialog.decoding.threads import let_waiting_threads_sleep
+
+    let_waiting_threads_sleep()
     from app.bots import Bots
     from app.server import run_server
     from app.settings import Serving, Settings
