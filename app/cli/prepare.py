@@ -42,7 +42,11 @@ class Names(StrEnum):
     no = "no"
 
 
+_OF_MERGE = ("logs", "out", "workers", "overwrite", "merge")
+
+
 def prepare(
+    context: typer.Context,
     logs: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -119,11 +123,28 @@ def prepare(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a prepared corpus in --out.")
     ] = False,
+    file_mib: Annotated[
+        float, typer.Option(help="The size in MiB at which a split goes on in a new file.", min=0.001)
+    ] = 1024.0,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Prepare part I of N alone, from 1, into --out: all parts, on any machines, see the same LOGS.",
+        ),
+    ] = None,
+    merge: Annotated[
+        bool,
+        typer.Option("--merge", help="LOGS are the folders of all parts: join them into the corpus --out."),
+    ] = False,
 ) -> None:
-    """Prepare conversation logs for training: clean them, split them, make a tokenizer."""
-    from app.cli.prepare_report import show_progress, show_report
+    """Prepare conversation logs for training: clean them, split them, make a tokenizer.
+
+    A run that was stopped, even by a power cut, goes on where it was when the same command is given again.
+    """
+    from app.cli.prepare_report import show_part, show_progress, show_report
     from dialog.corpus.formats import FormatOptions
-    from dialog.corpus.prepare import Settings, prepare_corpus
+    from dialog.corpus.prepare import Settings, merge_parts, prepare_corpus, prepare_part
     from dialog.corpus.splits import Shares
 
     settings = Settings(
@@ -150,10 +171,42 @@ def prepare(
         max_line_bytes=int(max_line_mib * 2**20),
         workers=workers,
         overwrite=overwrite,
+        file_bytes=int(file_mib * 2**20),
+        shard=_shard(shard),
     )
+    if merge:
+        _check_merge(context)
     with show_progress() as progress:
-        corpus = prepare_corpus(settings, progress)
-    show_report(corpus)
+        if shard is not None:
+            part = prepare_part(settings, progress)
+        else:
+            corpus = (merge_parts if merge else prepare_corpus)(settings, progress)
+    if shard is not None:
+        show_part(settings.out, part)
+    else:
+        show_report(corpus)
+
+
+def _shard(words: str | None) -> tuple[int, int]:
+    from dialog.errors import UsageError
+
+    number, _, of = (words or "1/1").partition("/")
+    if not (number.isdecimal() and of.isdecimal()):
+        raise UsageError(f"--shard is {words!r}, but must be I/N: 2/3 is the second of three parts")
+    return int(number), int(of)
+
+
+def _check_merge(context: typer.Context) -> None:
+    """Raises UsageError for an option that the parts have settled already."""
+    from dialog.errors import UsageError
+
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in _OF_MERGE and source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"--{name.strip('_').replace('_', '-')} does not go with --merge: the parts were prepared with it "
+                "or without it"
+            )
 
 
 def _tokenizer_file(run: str | None) -> Path | None:

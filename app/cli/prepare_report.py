@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -13,7 +14,7 @@ from dialog.corpus.cleaning import RULES
 from dialog.corpus.prepare import Progress as ProgressCall
 from dialog.corpus.tokenized import SPLITS, TokenizedCorpus
 
-__all__ = ["show_progress", "show_report"]
+__all__ = ["show_part", "show_progress", "show_report"]
 
 _MOST_SHOWN = 10
 
@@ -51,6 +52,14 @@ def show_report(corpus: TokenizedCorpus) -> None:
         _print(console, title, header, rows)
     for line in _notes(corpus):
         print(line)  # not by rich, which would wrap and colour it
+
+
+def show_part(out: Path, part: dict[str, int]) -> None:
+    """Prints what a part holds; the report is that of the merged corpus."""
+    print(
+        f"{part['records']:,} records read, {part['bad']:,} bad; {part['rows']:,} conversations before duplicates "
+        f"are dropped. Written to {out}: join all parts with `hred prepare --merge PARTS... --out CORPUS`."
+    )
 
 
 def _print(console: Console, title: str, header: list[str], rows: list[list[str]]) -> None:

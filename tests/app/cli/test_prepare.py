@@ -71,12 +71,32 @@ def test_given_files_are_splits(tmp_path) -> None:
     assert [len(corpus.split(name)) for name in ("train", "valid", "test")] == [30, 4, 6]
 
 
+def test_parts_are_merged_into_what_one_command_makes(tmp_path, log) -> None:
+    settings = (*COLUMNS, "--vocabulary-size", 300)
+    assert run(log, "--out", tmp_path / "one", *settings).exit_code == 0
+    parts = [tmp_path / f"part{number}" for number in (1, 2)]
+    for number, part in enumerate(parts, 1):
+        done = run(log, "--out", part, "--shard", f"{number}/2", *settings)
+        assert done.exit_code == 0, done.output
+        assert f"{40 if number == 1 else 0} records read, 0 bad" in done.stdout  # a small file is not cut
+    done = run("--merge", *parts, "--out", tmp_path / "merged")
+    assert done.exit_code == 0, done.output
+    assert "read\t40" in done.stdout
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "merged" / path.name).read_bytes()
+    done = run("--merge", *parts, "--out", tmp_path / "other", "--seed", 3)
+    assert isinstance(done.exception, UsageError)
+    assert "--seed does not go with --merge" in str(done.exception)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
         ((), UsageError),
         (("--valid-share", "2", "x"), UsageError),
         (("no-such-file",), LogError),
+        (("x", "--shard", "2"), UsageError),
+        (("x", "--shard", "3/2"), UsageError),
     ],
 )
 def test_its_errors_are_those_that_main_prints(tmp_path, arguments, error) -> None:
