@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=100, help="of each reply")
     parser.add_argument("--hidden", type=int, default=512, help="embedding, hidden and context size")
     parser.add_argument("--vocabulary", type=int, default=8000)
-    parser.add_argument("--batch-tokens", type=int, default=1024, help="of a batch")
+    parser.add_argument("--batch-tokens", type=int, default=512, help="of a batch")
     parser.add_argument("--max-replies", type=int, help="of whole batches, drawn at random; all if not given")
     arguments = parser.parse_args()
     torch.manual_seed(1)

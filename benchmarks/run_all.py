@@ -83,6 +83,19 @@ BENCHMARKS = [
         [Wanted("seq2seq|hred|vhred", f"training at hidden 256, {_TRAIN}", "share_of_limit", least=0.45)],
     ),
     Benchmark(
+        "bound",
+        ["bound_speed.py", "CORPUS", "--samples", "100", "--max-replies", "1000"],
+        ["--samples", "20", "--max-replies", "60"],
+        [
+            Wanted(
+                "bound of .*",
+                f"importance-weighted bound at hidden 512, {_TRAIN}",
+                "share_of_limit",
+                least=0.65,
+            )
+        ],
+    ),
+    Benchmark(
         "reply",
         ["reply_speed.py", *_SHIPPED, "--repeats", "50"],
         ["--repeats", "5"],
