@@ -19,7 +19,7 @@ from dialog.corpus.records import Parsed
 from dialog.text.normalise import normalise
 from dialog.text.tokenizer import without_surrogates
 
-__all__ = ["RULES", "Clean", "Counts", "clean", "exact_digest", "loose_digest"]
+__all__ = ["RULES", "Clean", "Counts", "clean", "clean_name", "exact_digest", "loose_digest", "loose_letters"]
 
 RULES = {
     "one_turn": "fewer than two turns after cleaning",
@@ -74,7 +74,7 @@ def clean(parsed: Parsed, reply_as: str | None, counts: Counts) -> Clean | None:
     kept = read
     if parsed.roles:
         kept = tuple(turn for turn in read if turn.speaker.lower() not in _NO_PEOPLE)
-    said = [(_clean_name(turn.speaker), _clean_text(turn.text, counts)) for turn in kept]
+    said = [(clean_name(turn.speaker), _clean_text(turn.text, counts)) for turn in kept]
     spoken = [each for each in said if each[1]]
     turns = _joined(spoken)
     names: dict[str, int] = {}
@@ -110,7 +110,7 @@ def _targets(turns: list[tuple[str, str]], roles: bool, reply_as: str | None) ->
     if reply_as is None and not roles:
         return (False,) + (True,) * (len(turns) - 1)
     if reply_as is not None:
-        name = _clean_name(reply_as)
+        name = clean_name(reply_as)
         wanted = [speaker == name for speaker, _ in turns]
     else:
         wanted = [speaker.casefold() == "assistant" for speaker, _ in turns]
@@ -128,7 +128,8 @@ def _broken_rule(num_turns: int, num_speakers: int, targets: tuple[bool, ...]) -
 
 
 @lru_cache(maxsize=10_000)
-def _clean_name(name: str) -> str:
+def clean_name(name: str) -> str:
+    """Returns a speaker's name, normalised."""
     return normalise(without_surrogates(name))
 
 
@@ -149,9 +150,12 @@ def exact_digest(speakers: tuple[int, ...], texts: tuple[str, ...]) -> bytes:
 
 def loose_digest(texts: tuple[str, ...]) -> bytes:
     """What the split is drawn from and leaks are found by: 16 bytes of the letters and digits alone."""
-    joined = "".join(texts)
-    if joined.isascii():
-        letters = joined.lower().encode().translate(None, _NO_LETTERS)
-    else:
-        letters = "".join(filter(str.isalnum, joined.casefold())).encode()
+    letters = loose_letters("".join(texts))
     return hashlib.blake2b(letters or "\n".join(texts).encode(), digest_size=16).digest()
+
+
+def loose_letters(text: str) -> bytes:
+    """The letters and digits of `text`, without case."""
+    if text.isascii():
+        return text.lower().encode().translate(None, _NO_LETTERS)
+    return "".join(filter(str.isalnum, text.casefold())).encode()

@@ -5,17 +5,20 @@ The parent cuts files into chunks and writes what comes back (`segments.py`); a 
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 
 from dialog.corpus.cleaning import Clean, Counts, clean
+from dialog.corpus.columns import read_plain
 from dialog.corpus.encoding import BatchEncoder
+from dialog.corpus.jsonl import JsonLines
 from dialog.corpus.records import BadRecord, LogFormat, RawRecord
 from dialog.corpus.splits import SplitRule
 from dialog.corpus.tokenized import SCHEMA, SPLITS
@@ -97,12 +100,21 @@ def clean_chunk(chunk: Chunk) -> Cleaned:
     counts, speakers = Counts(), Counts()
     bad: list[tuple[int, str]] = []
     with _without_collecting():
-        rows = list(_clean_rows(chunk, counts, bad, speakers))
+        plain = None
+        if isinstance(chunk.log_format, JsonLines):
+            plain = read_plain(chunk.records, chunk.name, chunk.reply_as, counts, speakers)
+        others = range(len(chunk.records)) if plain is None else plain.others
+        rows = dict(_clean_rows(chunk, others, counts, bad, speakers))
         columns = [
-            pa.array([getattr(row, name) for row in rows], type=TEXT_SCHEMA.field(name).type)
+            pa.array([getattr(row, name) for row in rows.values()], type=TEXT_SCHEMA.field(name).type)
             for name in _CLEAN_COLUMNS
         ]
-        splits = [SPLITS.index(chunk.split.of(row.loose)) for row in rows]
+        if plain is not None:
+            columns = [pa.concat_arrays(pair) for pair in zip(plain.columns, columns, strict=True)]
+            order = np.argsort(np.concatenate([plain.places, np.array(list(rows), np.int64)]))
+            if rows:
+                columns = [column.take(pa.array(order)) for column in columns]
+        splits = [SPLITS.index(chunk.split.of(loose)) for loose in columns[-1].to_pylist()]
         batch = pa.record_batch([*columns, pa.array(splits, pa.uint8())], schema=TEXT_SCHEMA)
     if chunk.tokenizer is not None:
         batch = _tokenised(batch, chunk.tokenizer)
@@ -111,9 +123,11 @@ def clean_chunk(chunk: Chunk) -> Cleaned:
 
 
 def _clean_rows(
-    chunk: Chunk, counts: Counts, bad: list[tuple[int, str]], speakers: Counts
-) -> Iterator[Clean]:
-    for record in chunk.records:
+    chunk: Chunk, places: Iterable[int], counts: Counts, bad: list[tuple[int, str]], speakers: Counts
+) -> Iterator[tuple[int, Clean]]:
+    """Yields what is kept of the records at these places, and where it stands."""
+    for place in places:
+        record = chunk.records[place]
         try:
             if record.error is not None:
                 raise BadRecord(record.error)
@@ -125,7 +139,7 @@ def _clean_rows(
             speakers[turn.speaker] += 1
         row = clean(parsed, chunk.reply_as, counts)
         if row is not None:
-            yield row
+            yield place, row
 
 
 @contextmanager

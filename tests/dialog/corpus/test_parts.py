@@ -54,7 +54,9 @@ def test_parts_that_are_merged_are_what_one_machine_makes(tmp_path, logs, is_giv
     assert sum(each["records"] for each in counted) == merged.report["records"]["read"]
     conversations = merged.report["conversations"]
     assert conversations["kept"] == 1_500
-    assert conversations["read"] == 1_500 + conversations["dropped"]["duplicate"] == 1_500 + 20 + 180 + 100 + 12
+    assert (
+        conversations["read"] == 1_500 + conversations["dropped"]["duplicate"] == 1_500 + 20 + 180 + 100 + 12
+    )
     assert merged.report["records"]["bad"] == 4
     assert "train-00001.arrow" in contents(merged.folder)
     assert len(TokenizedCorpus.open(merged.folder, verify=True).split("train")) > 800
