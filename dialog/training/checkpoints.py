@@ -133,7 +133,7 @@ def save_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer, progre
         shutil.rmtree(beside, ignore_errors=True)
     write_atomically(state / "latest.json", json.dumps({"update": progress.update}).encode())
     _flush_folder(state)
-    _remove_old(state, progress.update)
+    _remove_old(folder, progress.update)
 
 
 def load_checkpoint(folder: Path, model: nn.Module, optimizer: Optimizer) -> Progress:
@@ -192,9 +192,14 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _remove_old(state: Path, latest: int) -> None:
+def _remove_old(folder: Path, latest: int) -> None:
+    """Keeps the last two checkpoints, and nothing that a killed process left half written."""
+    state = folder / "state"
     updates = sorted(int(place.name) for place in state.iterdir() if place.name.isdigit())
     for update in [update for update in updates if update != latest][:-1]:
         shutil.rmtree(state / str(update), ignore_errors=True)
-    for leftover in state.glob(".*.new"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in (*state.glob(".*.new"), *folder.glob(".*.new")):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)

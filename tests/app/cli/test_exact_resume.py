@@ -15,7 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from accelerate.utils import set_seed
 
 UPDATES = 24
 SETTINGS = {
@@ -23,7 +26,7 @@ SETTINGS = {
     "hred": "context_size=14",
 }
 SIZES = "embedding_size=12 hidden_size=16 batch_tokens=400 learning_rate=0.02 warmup_updates=4"
-VALIDATION = "validate_conversations=4 validate_every=6 sample_replies=1 decay_updates=40"
+VALIDATION = "validate_conversations=4 validate_every=6 sample_replies=1 measure_replies=20 decay_updates=40"
 CLOCK = ("minutes", "tokens_per_second")
 
 NURSERY = """
@@ -84,7 +87,7 @@ def command(folder: Path, corpus: Path, name: str, log_every: int) -> list[objec
     parts = ["train", corpus, "--out", folder, "--max-updates", UPDATES, "--log-every", log_every]
     if (folder / "state" / "latest.json").exists():
         return [*parts, "--checkpoint-every", 4, "--resume"]
-    sizes = f"{SIZES} {VALIDATION} {SETTINGS[name]}".split()
+    sizes = f"{SIZES} {VALIDATION} {SETTINGS.get(name, '')}".split()
     return [
         *parts, "--checkpoint-every", 4, "--model", name, *(part for size in sizes for part in ("--set", size))
     ]  # fmt: skip
@@ -155,11 +158,22 @@ def test_a_killed_run_ends_as_one_that_was_never_stopped(
         nursery.start(*command(killed, corpus, name, log_every))
         assert nursery.status() == 0, nursery.output.read_text()
     assert len(moments) >= 2
+    assert not list(killed.rglob(".*.new"))
     whole, found = left_behind(tmp_path / "whole"), left_behind(killed)
     updates = [line["update"] for line in whole["log"] if line["split"] == "train"]
     assert updates == list(range(log_every, UPDATES + 1, log_every))
     assert found["log"] == whole["log"]
     assert {part for part in whole if found[part] != whole[part]} == set()
+
+
+@pytest.mark.parametrize("name", ["seq2seq", *SETTINGS, "lm"])
+def test_nothing_draws_from_the_generators_that_all_share(hred, corpus, tmp_path, name) -> None:
+    """So a checkpoint needs no state of theirs: after training they are as the seed has left them."""
+    done = hred(*command(tmp_path / "run", corpus, name, 1), "--max-updates", 7, "--seed", 5)
+    assert done.exit_code == 0, done.output
+    found = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    set_seed(5)
+    assert found == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
 
 
 def test_a_run_that_was_given_updates_bit_by_bit_is_as_one_that_got_them_at_once(
