@@ -5,6 +5,7 @@ resumed run goes on as if it had not stopped. Several processes hold the same we
 share the batches of each update; process 0 validates, and alone writes files.
 """
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -106,6 +107,10 @@ def _directed(job: TrainingJob) -> TrainingJob:
     return dataclasses.replace(job, train=train, valid=valid)
 
 
+class _BrokenOff(Exception):
+    """A validation ends before it has a result."""
+
+
 class Trainer:
     """Runs a `TrainingJob`.
 
@@ -175,6 +180,8 @@ class Trainer:
         keep_freed_memory()
         self._listener.started(self._loader, self._progress)
         self._checkpoint()  # the first one stands before anything is done: a run can always go on
+        if self._validation_is_due() and self._progress.last_validation < self._progress.update:
+            self._validate()  # a stop broke it off
         for group in self._groups():
             totals, gradient_norm = self._update(group)
             self._sums.add(totals)
@@ -183,7 +190,7 @@ class Trainer:
                 metrics = self._log_interval(self._sums, gradient_norm)
                 self._sums = IntervalSums()
             self._listener.updated(self._progress, metrics)
-            if self._progress.update % self._job.config.validate_every == 0:
+            if self._validation_is_due():
                 before = time.perf_counter()
                 self._validate()
                 self._sums.pause(time.perf_counter() - before)
@@ -257,7 +264,8 @@ class Trainer:
     def _validate(self) -> None:
         """Scores and looks in process 0, and lets the others know what it means for the progress."""
         if self._workers.is_first:
-            self._score_and_look()
+            with contextlib.suppress(_BrokenOff):
+                self._score_and_look()
         progress = self._progress
         best = math.nan if progress.best is None else progress.best
         known = [best, progress.best_update, progress.worse, progress.last_validation]
@@ -265,10 +273,20 @@ class Trainer:
         progress.best = None if math.isnan(best) else best
         progress.best_update, progress.worse, progress.last_validation = map(int, counts)
 
+    def _validation_is_due(self) -> bool:
+        return self._progress.update > 0 and self._progress.update % self._job.config.validate_every == 0
+
+    def _break_off(self, num_scored: int) -> None:
+        """Ends a validation when training is to stop: a launcher gives its processes half a minute for that."""
+        if self._workers.count > 1 and self._job.should_stop():
+            raise _BrokenOff
+
     def _score_and_look(self) -> None:
         job, update = self._job, self._progress.update
         limit = job.config.validate_conversations or None
-        result = evaluate_likelihood(job.model, job.valid, seed=job.seed, max_conversations=limit)
+        result = evaluate_likelihood(
+            job.model, job.valid, seed=job.seed, max_conversations=limit, progress=self._break_off
+        )
         metrics = {
             "update": update,
             "split": "valid",
