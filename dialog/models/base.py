@@ -223,6 +223,14 @@ class ReplyModel(nn.Module, ABC):
         """
         raise self._without_latent()
 
+    def posterior_kl(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Returns `loss`'s KL(posterior || prior), (reply, latent), for the same draws; nothing is decoded.
+
+        Raises:
+            UsageError: the model has no latent variable.
+        """
+        raise self._without_latent()
+
     def describe_latents(self, batch: Batch, state: ContextState | None = None) -> LatentGaussians:
         """Returns prior and posterior of each target's z; nothing is drawn, and no gradient flows.
 

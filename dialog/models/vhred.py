@@ -169,6 +169,11 @@ class VHRED(ReplyModel):
                 done[reply] += samples
         return weights
 
+    def posterior_kl(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """See `ReplyModel.posterior_kl`."""
+        _, prior, posterior = self._infer(batch, generator, None)
+        return kl_divergence(posterior.base_dist, prior.base_dist)
+
     @torch.no_grad()
     def describe_latents(self, batch: Batch, state: ContextState | None = None) -> LatentGaussians:
         """See `ReplyModel.describe_latents`."""

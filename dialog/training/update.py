@@ -9,7 +9,7 @@ The gradient is that of the objective over all of these batches at once, whoever
 - Free bits look at the mean KL of the whole update. With one round it is gathered between the forward and the
   backward pass. With several the first batches' backward pass is due before the last one is seen, so
   their KL is computed first, without decoding and without gradients, with the same noise.
-- A process that has no batch left at the end of an epoch takes a copy of another's with weight 0.
+- A process that has no batch left in the last round takes a copy of another's with weight 0.
 """
 
 import contextlib
@@ -109,15 +109,15 @@ def add_gradients(
     if needs_mean_kl(config) and len(batches) > 1:
         with torch.no_grad(), accelerator.autocast():
             bare: ReplyModel = accelerator.unwrap_model(model)
-            kl = [(_kl(bare.loss(batch, generator(part))), part.counts) for batch, part in batches]
+            kl = [(bare.posterior_kl(batch, generator(part)), part.counts) for batch, part in batches]
         mean_kl = _mean_kl(kl, workers)
     sums = _Sums()
     for number, (batch, part) in enumerate(batches, start=1):
         is_last = number == len(batches)
         with contextlib.nullcontext() if is_last else accelerator.no_sync(model):
-            parts = model(batch, generator(part))
-            if needs_mean_kl(config) and len(batches) == 1:
-                mean_kl = _mean_kl([(_kl(parts).detach(), part.counts)], workers)
+            parts: LossParts = model(batch, generator(part))
+            if needs_mean_kl(config) and len(batches) == 1 and parts.kl is not None:
+                mean_kl = _mean_kl([(parts.kl.detach(), part.counts)], workers)
             value = objective(parts, config, weight, Whole(num_tokens, mean_kl))
             if part.counts:
                 sums.add(value, parts.nll, parts.kl, parts.num_tokens)
@@ -128,11 +128,6 @@ def add_gradients(
             with workers.watch():
                 accelerator.backward(value * (workers.count if part.counts else 0.0))
     return totals
-
-
-def _kl(parts: LossParts) -> Tensor:
-    assert parts.kl is not None  # only a model with a latent variable has free bits
-    return parts.kl
 
 
 def _mean_kl(kl: Sequence[tuple[Tensor, bool]], workers: Workers) -> Tensor:

@@ -10,6 +10,7 @@ from accelerate.state import AcceleratorState
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dialog.errors import UsageError
 from dialog.models.base import LossParts, ReplyModel
 from dialog.text.batches import Batch, collate
 from dialog.training.config import TrainingConfig, training_config_class
@@ -116,6 +117,16 @@ def test_four_batches_make_the_update_of_all_their_replies(name, accelerator) ->
     if whole.kl is not None:
         assert totals.kl == pytest.approx(whole.kl.sum().item(), rel=1e-12)
     assert totals.not_finite == ()
+
+
+def test_the_kl_alone_is_that_of_the_loss() -> None:
+    model = model_in_training("vhred", dropout=0.3, word_dropout=0.3)
+    for place, batch in enumerate(batches()):
+        found = model.posterior_kl(batch, noise(7, 3, place, CPU))
+        wanted = model.loss(batch, noise(7, 3, place, CPU)).kl
+        assert wanted is not None and torch.equal(found, wanted)
+    with pytest.raises(UsageError, match="no latent variable"):
+        model_in_training("hred").posterior_kl(batches()[0], noise(7, 3, 0, CPU))
 
 
 @pytest.mark.parametrize("name", ["seq2seq", "hred"])
