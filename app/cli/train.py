@@ -1,5 +1,7 @@
 """`hred train`: a prepared corpus in, a run folder out."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,7 +50,7 @@ def train(
     validation split are what `hred reply`, `hred chat` and `hred serve` load from the run folder.
     On several GPUs or machines, a launcher starts it: torchrun --nproc-per-node N -m dialog train …
     """
-    from dialog.training.reproducibility import exact_arithmetic, set_variables
+    from dialog.training.reproducibility import conditions, exact_arithmetic, set_variables
 
     set_variables()  # before anything imports torch
 
@@ -56,7 +58,7 @@ def train(
     from dialog.corpus.tokenized import TokenizedCorpus
     from dialog.errors import UsageError
     from dialog.training.checkpoints import has_checkpoint
-    from dialog.training.launch import rank
+    from dialog.training.launch import num_processes, rank
     from dialog.training.trainer import Trainer
     from dialog.training.writing import writing_to
 
@@ -75,16 +77,17 @@ def train(
             f"{corpus} has another tokenizer than the run in {out}; give the corpus it began with"
         )
     with exact_arithmetic(), stop_on_interrupt() as should_stop:
+        known = conditions(processes=num_processes(), corpus=_corpus_hash(prepared))
         built = _model(plan, init_from)
         if rank() == 0:
             say_estimate(_estimate(built, prepared, plan))
             if resume:
-                say_conditions(out)
+                say_conditions(out, known)
         if dry_run:
             return
-        limits = {"max_updates": max_updates, "max_minutes": max_minutes}
+        further = {"max_updates": max_updates, "max_minutes": max_minutes, "conditions": known}
         with writing_to(out):
-            job = _job(out, prepared, plan, built, resume, limits, log_every, checkpoint_every, should_stop)
+            job = _job(out, prepared, plan, built, resume, further, log_every, checkpoint_every, should_stop)
             with TrainingDisplay(job) as display:
                 Trainer(job, display).run()
 
@@ -98,6 +101,12 @@ def _check_splits(prepared: "TokenizedCorpus") -> None:
                 f"the split {name} of {prepared.folder} has no reply; prepare the logs again with more "
                 "conversations, or with another --valid-share"
             )
+
+
+def _corpus_hash(prepared: "TokenizedCorpus") -> str:
+    """Returns the first digits of a SHA-256 of all files that the corpus has."""
+    files = sorted((name, entry["sha256"]) for name, entry in prepared.manifest["files"].items())
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]
 
 
 def _planned(
@@ -178,7 +187,7 @@ def _job(
     plan: dict[str, Any],
     model: "ReplyModel",
     resume: bool,
-    limits: dict[str, Any],
+    further: dict[str, Any],
     log_every: int,
     checkpoint_every: int | None,
     should_stop: Any,
@@ -212,5 +221,5 @@ def _job(
         checkpoint_every=checkpoint_every,
         resume=resume,
         should_stop=should_stop,
-        **limits,
+        **further,
     )

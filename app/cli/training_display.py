@@ -39,12 +39,12 @@ def say_estimate(estimate: "Estimate") -> None:
     )
 
 
-def say_conditions(folder: Path) -> None:
+def say_conditions(folder: Path, now: Mapping[str, str | int]) -> None:
     """Prints in one sentence what a run that goes on finds changed in its last bits' conditions, if anything."""
     from dialog.training.checkpoints import load_progress
-    from dialog.training.reproducibility import changed_conditions, conditions
+    from dialog.training.reproducibility import changed_conditions
 
-    changed = changed_conditions(load_progress(folder).conditions, conditions())
+    changed = changed_conditions(load_progress(folder).conditions, now)
     if changed is not None:
         print(changed, flush=True)
 

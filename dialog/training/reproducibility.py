@@ -56,8 +56,8 @@ def exact_arithmetic() -> Iterator[None]:
         memory.fill_uninitialized_memory = before[1]
 
 
-def conditions() -> Conditions:
-    """Returns what the last bits of this process's arithmetic depend on."""
+def conditions(**more: str | int) -> Conditions:
+    """Returns what the last bits of this process's arithmetic depend on, and `more` that the caller knows."""
     import torch
 
     return {
@@ -70,6 +70,7 @@ def conditions() -> Conditions:
         "threads": torch.get_num_threads(),
         "deterministic algorithms": "on" if torch.are_deterministic_algorithms_enabled() else "off",
         **{name: os.environ.get(name, "not set") for name in VARIABLES},
+        **more,
     }
 
 

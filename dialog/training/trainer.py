@@ -34,7 +34,6 @@ from dialog.training.memory import keep_freed_memory
 from dialog.training.metrics import IntervalSums, MetricsLog
 from dialog.training.monitor import Monitor
 from dialog.training.optimizer import make_optimizer
-from dialog.training.reproducibility import conditions
 from dialog.training.schedules import annealing_is_over, kl_weight, learning_rate
 from dialog.training.update import UpdateTotals, add_gradients, noise, parts_of
 
@@ -72,6 +71,7 @@ class TrainingJob:
         log_every: updates between lines of the log.
         checkpoint_every: updates between checkpoints, beside those by time; None for none.
         resume: whether to go on from the folder's checkpoint.
+        conditions: what its last bits depend on, noted with the run; see `reproducibility.conditions`.
         should_stop: asked after each update; when it says True, training writes a checkpoint and ends.
     """
 
@@ -88,6 +88,7 @@ class TrainingJob:
     log_every: int = 50
     checkpoint_every: int | None = None
     resume: bool = False
+    conditions: Mapping[str, str | int] = field(default_factory=dict)
     should_stop: Callable[[], bool] = field(default=lambda: False)
 
 
@@ -150,7 +151,6 @@ class Trainer:
             job.folder, self._progress if job.resume else None, writes=self._workers.is_first
         )
         self._sums = IntervalSums(self._progress.interval)
-        self._conditions = conditions()
         self._monitor = Monitor(job.folder, job.tokenizer, job.valid, config)
         self._started = self._last_checkpoint = time.monotonic()
         self._minutes_before = self._progress.minutes
@@ -319,7 +319,7 @@ class Trainer:
             "seed": job.seed,
             "corpus": dict(job.corpus),
             "chosen_by": figures,
-            "conditions": self._conditions,
+            "conditions": dict(job.conditions),
         }
         card = model_card(model_name(job.model), job.model, config, job.corpus, figures, job.seed)
         save_run(job.folder, job.model, job.tokenizer, details, card)
@@ -348,7 +348,7 @@ class Trainer:
         self._progress.minutes = self._minutes()
         self._progress.interval = self._sums.state()
         self._progress.log_bytes = self._log.flush()
-        self._progress.conditions = self._conditions
+        self._progress.conditions = dict(self._job.conditions)
         progress = dataclasses.replace(self._progress)
         save_checkpoint(self._job.folder, self._job.model, self._optimizer, progress)
         self._last_checkpoint = time.monotonic()
