@@ -48,23 +48,24 @@ _OF_MERGE = ("logs", "out", "workers", "overwrite", "merge")
 def prepare(
     context: typer.Context,
     logs: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
-            help="Files of conversations (.jsonl, .csv, .tsv, .txt, each also .gz), and folders of them."
+            help="Files of conversations (.jsonl, .csv, .tsv, .txt, each also .gz, .bz2, .xz, .zst), folders and "
+            "globs of them, on this machine or at an address that fsspec knows (s3://...)."
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write the corpus to.")] = Path(
         "corpus"
     ),
     train: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(help="Files or folders to train on, instead of LOGS; can be repeated."),
     ] = None,
     valid: Annotated[
-        list[Path] | None, typer.Option(help="Files or folders for validation; without, a share of --train.")
+        list[str] | None, typer.Option(help="Files or folders for validation; without, a share of --train.")
     ] = None,
     test: Annotated[
-        list[Path] | None, typer.Option(help="Files or folders for the test; without, a share of --train.")
+        list[str] | None, typer.Option(help="Files or folders for the test; without, a share of --train.")
     ] = None,
     format_: Annotated[
         Format | None, typer.Option("--format", help="The format of all files; without, it is found out.")

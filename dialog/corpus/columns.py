@@ -1,9 +1,11 @@
 """JSON Lines a column at a time: what `clean_chunk` makes of them, several times as fast.
 
 Nearly all conversations of a log have nothing that a rule of cleaning looks for: some turns, each with a speaker
-and a text, no speaker twice in a row. These are read and cleaned by whole columns, here. All others, and chunks
-that are not read so easily, are left to `JsonLines.parse` and `clean`, record by record, and so is what must be
-said about them: both ways give the same rows (`tests/dialog/corpus/test_columns.py`).
+and a text, no speaker twice in a row. These are cleaned by whole columns, here. All others are left to
+`JsonLines.parse` and `clean`, record by record, and so is what must be said about them: both ways give the same
+rows (`tests/dialog/corpus/test_columns.py`).
+
+Each line is read by orjson: pyarrow's reader of JSON is faster, but crashed on some lines that are no JSON.
 """
 
 import hashlib
@@ -12,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pj
 from numpy.typing import NDArray
 
 from dialog.corpus.cleaning import Counts, clean_name, loose_letters
@@ -23,8 +25,6 @@ from dialog.text.normalise import normalise
 
 __all__ = ["Plain", "read_plain"]
 
-_TURN = pa.struct([("speaker", pa.string()), ("text", pa.string())])
-_JSON = pa.schema([("id", pa.string()), ("turns", pa.list_(_TURN))])
 _IRREGULAR = r"[^ -~]|  |^ | $"  # what `normalise` may change in a text
 _MOST_TURNS = 65_535
 
@@ -46,7 +46,7 @@ class Plain:
 
 def read_plain(
     records: Sequence[RawRecord], name: str, reply_as: str | None, counts: Counts, speakers: Counts
-) -> Plain | None:
+) -> Plain:
     """Reads and cleans the plain conversations among records of JSON Lines.
 
     Args:
@@ -57,49 +57,50 @@ def read_plain(
         speakers: is added to.
 
     Returns:
-        The plain ones; None where the chunk cannot be read by columns.
+        The plain ones, and which others there are.
     """
-    table = _read(records)
-    if table is None:
-        return None
-    turns = _Turns(table.column("turns").combine_chunks(), reply_as)
-    ids, is_odd = _ids(table.column("id").combine_chunks(), records, name)
-    is_odd |= turns.is_odd
+    found = _Found()
+    for record in records:
+        found.add(record, name)
+    turns = _Turns(found, reply_as)
+    is_odd = turns.is_odd
     places = np.flatnonzero(~is_odd)
     turns.count(~is_odd, counts, speakers)
-    columns = [ids.take(pa.array(places)), *turns.columns(~is_odd)]
+    columns = [pa.array(found.ids, pa.string()).take(pa.array(places)), *turns.columns(~is_odd)]
     return Plain(places, columns, np.flatnonzero(is_odd).tolist())
 
 
-def _read(records: Sequence[RawRecord]) -> pa.Table | None:
-    if any(record.error is not None for record in records):
-        return None
-    data = b"\n".join([record.payload for record in records])  # type: ignore[misc]
-    try:
-        data.decode()
-        table = pj.read_json(
-            pa.BufferReader(data),
-            read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
-            parse_options=pj.ParseOptions(explicit_schema=_JSON, unexpected_field_behavior="ignore"),
-        )
-    except (UnicodeDecodeError, pa.ArrowException):
-        return None
-    return table if table.num_rows == len(records) else None
+class _Found:
+    """What stands in the records, flat; of a record that is not as expected, nothing.
 
+    Attributes:
+        ids: (record).
+        num_turns: (record).
+        names, texts: (turn).
+    """
 
-def _ids(
-    ids: pa.StringArray, records: Sequence[RawRecord], name: str
-) -> tuple[pa.StringArray, NDArray[np.bool_]]:
-    """The ids, and which records have one that is not understood here."""
-    is_odd = np.zeros(len(ids), np.bool_)
-    if ids.null_count == 0:
-        return ids, is_odd
-    values: list[str | None] = ids.to_pylist()
-    for place, value in enumerate(values):
-        if value is None:
-            is_odd[place] = b'"id"' in records[place].payload or b"\\" in records[place].payload  # type: ignore[operator]
-            values[place] = f"{name}:{records[place].line}"
-    return pa.array(values, pa.string()), is_odd
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.num_turns: list[int] = []
+        self.names: list[str] = []
+        self.texts: list[str] = []
+
+    def add(self, record: RawRecord, name: str) -> None:
+        """Adds a record."""
+        try:
+            value = orjson.loads(record.payload)  # type: ignore[arg-type]
+            turns = value["turns"]
+            names = [turn["speaker"] for turn in turns]
+            texts = [turn["text"] for turn in turns]
+            id_ = value.get("id", f"{name}:{record.line}")
+            if {*map(type, names), *map(type, texts), type(id_)} != {str}:
+                raise TypeError
+        except (TypeError, KeyError, IndexError, ValueError):
+            id_, names, texts = "", [], []
+        self.ids.append(id_)
+        self.num_turns.append(len(texts))
+        self.names += names
+        self.texts += texts
 
 
 class _Turns:
@@ -109,15 +110,12 @@ class _Turns:
         is_odd: (conversation) a rule of cleaning may have something to do.
     """
 
-    def __init__(self, turns: pa.ListArray, reply_as: str | None) -> None:
-        self._offsets = turns.offsets.to_numpy().astype(np.int64)  # (conversation + 1)
-        self._num_turns = np.diff(self._offsets)
-        values = turns.values
-        spoken, said = values.field("speaker"), values.field("text")
-        is_odd_turn = _is_null(values) | _is_null(spoken) | _is_null(said)
-        self._texts, self._is_changed = _clean_texts(pc.fill_null(said, ""))
-        is_odd_turn |= pc.equal(pc.binary_length(self._texts), 0).to_numpy(zero_copy_only=False)
-        coded = pc.fill_null(spoken, "").dictionary_encode()
+    def __init__(self, found: _Found, reply_as: str | None) -> None:
+        self._num_turns = np.array(found.num_turns, np.int64)
+        self._offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(self._num_turns)])
+        self._texts, self._is_changed = _clean_texts(pa.array(found.texts, pa.string()))
+        is_odd_turn = pc.equal(pc.binary_length(self._texts), 0).to_numpy(zero_copy_only=False).copy()
+        coded = pa.array(found.names, pa.string()).dictionary_encode()
         self._names = coded.dictionary.to_pylist()
         self._codes = coded.indices.to_numpy()
         codes_of: dict[str, int] = {}
@@ -129,8 +127,7 @@ class _Turns:
         if reply_as is not None:
             self._targets &= self._speakers == codes_of.get(clean_name(reply_as), -1)
         self.is_odd = (
-            _is_null(turns)
-            | (self._num_turns < 2)
+            (self._num_turns < 2)
             | (self._num_turns > _MOST_TURNS)
             | (self._sums(is_odd_turn) > 0)
             | (self._sums(self._targets) == 0)
@@ -205,11 +202,6 @@ def _clean_texts(texts: pa.StringArray) -> tuple[pa.StringArray, NDArray[np.bool
     after = [normalise(text) for text in before]
     is_changed[is_changed] = [one != other for one, other in zip(before, after, strict=True)]
     return pc.replace_with_mask(texts, irregular, pa.array(after, pa.string())), is_changed
-
-
-def _is_null(values: pa.Array) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = values.is_null().to_numpy(zero_copy_only=False).copy()
-    return found
 
 
 def _joined(lists: pa.ListArray) -> list[str]:

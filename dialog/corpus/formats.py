@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dialog.corpus.dailydialog import END_OF_UTTERANCE, DailyDialog
 from dialog.corpus.jsonl import JsonLines
+from dialog.corpus.opening import PACKED
 from dialog.corpus.plain import PlainText, uses_names
 from dialog.corpus.records import LogFile, LogFormat
 from dialog.corpus.table import Columns, Table, find_delimiter
@@ -42,7 +43,7 @@ class FormatOptions:
 
 
 def is_known_file(path: Path) -> bool:
-    """Whether a file in a folder is looked at: by its ending, `.gz` or not."""
+    """Whether a file in a folder is looked at: by its ending, packed or not."""
     return _suffix(path) in _KNOWN_SUFFIXES
 
 
@@ -92,7 +93,8 @@ def _by_content(path: str, sample: bytes, options: FormatOptions) -> str:
 
 
 def _suffix(path: Path) -> str:
-    return Path(path.name.lower().removesuffix(".gz")).suffix
+    name = Path(path.name.lower())
+    return (Path(name.stem) if name.suffix in PACKED else name).suffix
 
 
 def _check_text(path: str, sample: bytes) -> None:

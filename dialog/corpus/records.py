@@ -6,22 +6,19 @@ counted and skipped. A file that cannot be read on (a cut-off gzip file) stops e
 knows how much is lost.
 """
 
-import gzip
-import io
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol
 
 from dialog.conversation import Conversation
+from dialog.corpus.opening import PACKED, UNPACKING_ERRORS, open_remote, remote_info, unpacked
 from dialog.errors import LogError
 from dialog.text.tokenizer import without_surrogates
 
 __all__ = ["BadRecord", "Line", "LogFile", "LogFormat", "Parsed", "RawRecord", "decode_line"]
 
-_PACKED = (".gz",)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -73,41 +70,43 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One file of conversations, plain or gzip.
+    """One file of conversations, packed or not.
 
     Attributes:
-        path: as it is opened.
+        path: as it is opened; of an address, its path there.
         max_line_bytes: the longest line, and the longest conversation of several lines.
+        url: its address, where it is not on this machine.
     """
 
     path: Path
     max_line_bytes: int
+    url: str | None = None
 
     @property
     def num_bytes(self) -> int:
         """Its size, as it lies on disk."""
-        return self.path.stat().st_size
+        return self.path.stat().st_size if self.url is None else remote_info(self.url)[0]
 
     @property
     def version(self) -> str:
         """What tells that the file was changed."""
-        return str(self.path.stat().st_mtime_ns)
+        return str(self.path.stat().st_mtime_ns) if self.url is None else remote_info(self.url)[1]
 
     @property
     def is_packed(self) -> bool:
         """Whether its name says that it is compressed."""
-        return self.path.name.lower().endswith(_PACKED)
+        return self.path.name.lower().endswith(PACKED)
 
     @property
     def name(self) -> str:
         """Its name without the folder and without the ending of packed files."""
-        name = Path(self.shown).name
+        name = without_surrogates(self.path.name)
         return name[: -len(Path(name).suffix)] if self.is_packed else name
 
     @property
     def shown(self) -> str:
         """The path as messages and the report have it; a name that is no UTF-8 can still be printed."""
-        return without_surrogates(str(self.path))
+        return without_surrogates(self.url or str(self.path))
 
     def lines(self, progress: Callable[[int], None] | None = None) -> Iterator[Line]:
         """Yields the lines; memory stays within `max_line_bytes`.
@@ -128,9 +127,10 @@ class LogFile:
                     yield self._line(number, content, stream)
                 if progress is not None:
                     progress(position())
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except UNPACKING_ERRORS as error:
             raise LogError(
-                f"{self.shown} is damaged or cut off after line {number} (gzip: {error}): take a copy that is whole"
+                f"{self.shown} is damaged or cut off after line {number} (unpacking: {error}): "
+                "take a copy that is whole"
             ) from error
         except OSError as error:
             raise LogError(f"{self.shown} cannot be read: {error.strerror or error}") from error
@@ -144,9 +144,9 @@ class LogFile:
         try:
             with self._open() as (stream, _):
                 return stream.read(num_bytes).removeprefix(_BYTE_ORDER_MARK)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except UNPACKING_ERRORS as error:
             raise LogError(
-                f"{self.shown} is damaged or cut off (gzip: {error}): take a copy that is whole"
+                f"{self.shown} is damaged or cut off (unpacking: {error}): take a copy that is whole"
             ) from error
         except OSError as error:
             raise LogError(f"{self.shown} cannot be read: {error.strerror or error}") from error
@@ -163,12 +163,11 @@ class LogFile:
 
     @contextmanager
     def _open(self) -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
-        with self.path.open("rb") as file:
-            if file.peek(2)[:2] == b"\x1f\x8b":
-                with gzip.open(file) as unpacked:
-                    yield cast(BinaryIO, io.BufferedReader(unpacked, 1 << 18)), file.tell
-            else:
-                yield file, file.tell
+        with (
+            self.path.open("rb") if self.url is None else open_remote(self.url) as file,
+            unpacked(file) as stream,
+        ):
+            yield stream, file.tell
 
 
 class LogFormat(Protocol):

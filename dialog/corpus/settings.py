@@ -18,8 +18,8 @@ class Settings:
     """What to prepare, and how.
 
     Attributes:
-        logs: files and folders, split by name or by hash.
-        given: files and folders for each split, instead of `logs`.
+        logs: files, folders, globs of files and addresses that fsspec knows, split by name or by hash.
+        given: the same for each split, instead of `logs`.
         out: the folder to write.
         options: of the log formats.
         split_by: `auto`, `names` or `hash`.
@@ -40,8 +40,8 @@ class Settings:
     """
 
     out: Path
-    logs: Sequence[Path] = ()
-    given: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    logs: Sequence[Path | str] = ()
+    given: Mapping[str, Sequence[Path | str]] = field(default_factory=dict)
     options: FormatOptions = field(default_factory=FormatOptions)
     split_by: str = "auto"
     shares: Shares = field(default_factory=Shares)

@@ -1,10 +1,12 @@
 """Which files are read, in which format, for which split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from glob import glob
+from pathlib import Path, PurePosixPath
 
 from dialog.corpus.formats import FormatOptions, find_format, is_known_file
+from dialog.corpus.opening import find_remote, is_glob, is_url
 from dialog.corpus.records import LogFile, LogFormat
 from dialog.corpus.splits import splits_by_names
 from dialog.corpus.tokenized import SPLITS
@@ -44,8 +46,8 @@ class Sources:
 
 
 def find_sources(
-    logs: Sequence[Path],
-    given: Mapping[str, Sequence[Path]],
+    logs: Sequence[Path | str],
+    given: Mapping[str, Sequence[Path | str]],
     options: FormatOptions,
     split_by: str,
     max_line_bytes: int,
@@ -53,8 +55,8 @@ def find_sources(
     """Lists the files of `logs` and `given` and finds out their formats.
 
     Args:
-        logs: files, and folders of which all known files are read, sorted.
-        given: files and folders for each split; excludes `logs`.
+        logs: files, globs of files, and folders of which all known files are read, sorted; paths or addresses.
+        given: the same for each split; excludes `logs`.
         options: of the formats.
         split_by: `names`, `hash`, or `auto`: names where every file has one and some file is for training.
         max_line_bytes: see `LogFile`.
@@ -68,14 +70,16 @@ def find_sources(
         raise UsageError("give LOGS, or --train with --valid and --test, and not both or none")
     if named_splits and not given.get("train"):
         raise UsageError("--valid and --test need --train: name the files to train on")
-    pairs: list[tuple[str | None, Path]] = [*named_splits] or [(None, path) for path in logs]
+    pairs: list[tuple[str | None, Path | str]] = [*named_splits] or [(None, path) for path in logs]
     found: list[Source] = []
     roots: list[tuple[Path, Path]] = []
     left_out: list[str] = []
     for split, path in pairs:
-        sources = _of_path(path, split, options, max_line_bytes, left_out)
-        found += sources
-        roots += [(source.file.path, path) for source in sources]
+        for root, files, shown in _files_of(str(path)):
+            logs_found = [LogFile(file, max_line_bytes, url) for file, url in files]
+            sources = _of_files(logs_found, shown, split, options, left_out)
+            found += sources
+            roots += [(source.file.path, root) for source in sources]
     if named_splits:
         return Sources(found, left_out, "files")
     names = None if split_by == "hash" else splits_by_names(roots)
@@ -90,20 +94,45 @@ def find_sources(
     return Sources(found, left_out, "hash")
 
 
-def _of_path(
-    path: Path, split: str | None, options: FormatOptions, max_line_bytes: int, left_out: list[str]
-) -> list[Source]:
+_Files = list[tuple[Path, str | None]]
+
+
+def _files_of(name: str) -> Iterator[tuple[Path, _Files, str | None]]:
+    """Yields root, files, and the folder's name where files are to be chosen among: one or more for a name."""
+    if is_url(name):
+        root, remote = find_remote(name)
+        if remote is None:
+            yield root, [(root / PurePosixPath(name).name, name)], None
+        else:
+            yield root, [(path, url) for path, url in remote if is_known_file(path) or is_glob(name)], name
+        return
+    path = Path(name)
+    if not path.exists() and is_glob(name):
+        matches = sorted(glob(name, recursive=True))
+        if not matches:
+            raise LogError(f"no file is found for {name}: check the path")
+        for match in matches:
+            yield from _files_of(match)
+        return
     if not path.exists():
         raise LogError(f"{path} does not exist: check the path")
     if not path.is_dir() and not path.is_file():
         raise LogError(f"{path} is no file that can be read twice: write its content to a file first")
-    if not path.is_dir():
-        file = LogFile(path, max_line_bytes)
-        return [Source(file, find_format(file, options), split)]
-    known = sorted(file for file in path.rglob("*") if file.is_file() and is_known_file(file))
+    if path.is_dir():
+        known = sorted(file for file in path.rglob("*") if file.is_file() and is_known_file(file))
+        yield path, [(file, None) for file in known], name
+    else:
+        yield path, [(path, None)], None
+
+
+def _of_files(
+    files: list[LogFile], folder: str | None, split: str | None, options: FormatOptions, left_out: list[str]
+) -> list[Source]:
+    """The sources of a file, or of those of a folder that hold conversations."""
+    if folder is None:
+        return [Source(file, find_format(file, options), split) for file in files]
     sources: list[Source] = []
-    for each in known:
-        file = LogFile(each, max_line_bytes)
+    for file in files:
         try:
             sources.append(Source(file, find_format(file, options), split))
         except LogFormatError as error:
@@ -118,5 +147,5 @@ def _of_path(
         ]
         sources = [each for each in sources if each not in plain]
     if not sources:
-        raise LogError(f"the folder {path} holds no file of conversations: name the files, or see --format")
+        raise LogError(f"the folder {folder} holds no file of conversations: name the files, or see --format")
     return sources

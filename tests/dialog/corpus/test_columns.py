@@ -97,6 +97,5 @@ def test_plain_conversations_are_read_by_columns(made_conversation) -> None:
     lines[7] = b'{"turns": []}'
     records = [RawRecord(number, line, len(line)) for number, line in enumerate(lines, 1)]
     plain = read_plain(records, "x", None, Counts(), Counts())
-    assert plain is not None
     assert plain.others == [7]
     assert len(plain.places) == 49
