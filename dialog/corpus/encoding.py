@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dialog.text.tokenizer import Tokenizer, to_model_text
 
 __all__ = ["BatchEncoder"]
 
-_MOST_WORDS = 200_000  # that are kept, about 40 MB
-_LONGEST_KEPT = 64  # characters; longer "words" seldom come back
+_MOST_WORDS = 200_000
+_MOST_BYTES = 32 << 20  # of words that are kept
 
 
 class BatchEncoder:
@@ -24,7 +25,12 @@ class BatchEncoder:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._known: dict[str, bytes] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._words = pa.array([], pa.string())  # that are known
+        self._starts = self._lengths = np.zeros(0, np.int64)  # (word) where its tokens are in the pool
+        self._pool = np.zeros(0, np.int32)
 
     @classmethod
     def load(cls, path: Path) -> "BatchEncoder":
@@ -40,31 +46,32 @@ class BatchEncoder:
             return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat))
         words = pc.split_pattern(pa.array(_model_texts(texts), pa.string()), " ")
         coded = words.values.dictionary_encode()
-        packed = self._packed(coded.dictionary.to_pylist())
-        lengths = np.fromiter(map(len, packed), np.int64, len(packed)) // 4
-        starts = np.cumsum(lengths) - lengths
-        pool = np.frombuffer(b"".join(packed), np.int32)
-        places = coded.indices.to_numpy()
-        counts = lengths[places]  # (word)
+        places = self._places(coded.dictionary)[coded.indices.to_numpy()]
+        counts = self._lengths[places]  # (word)
         ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        taken = np.repeat(starts[places] - ends[:-1], counts)
+        taken = np.repeat(self._starts[places] - ends[:-1], counts)
         taken += np.arange(len(taken))
         offsets = ends[words.offsets.to_numpy()].astype(np.int32)
-        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(pool[taken]))
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(self._pool[taken]))
 
-    def _packed(self, words: list[str]) -> list[bytes]:
-        """The tokens of each of these different words, as the bytes of an int32 array."""
-        known = self._known
-        packed = [known.get(word, b"") for word in words]
-        new = [place for place, tokens in enumerate(packed) if not tokens]
-        if len(known) + len(new) > _MOST_WORDS:
-            known.clear()
-        encoded = self._tokenizer.encode_words([words[place] for place in new])
-        for place, tokens in zip(new, encoded, strict=True):
-            packed[place] = np.array(tokens, np.int32).tobytes()
-            if len(words[place]) <= _LONGEST_KEPT:
-                known[words[place]] = packed[place]
-        return packed
+    def _places(self, words: pa.StringArray) -> NDArray[np.int64]:
+        """Where each of these different words stands among the known ones; new ones are encoded."""
+        if len(self._words) > _MOST_WORDS or self._words.nbytes > _MOST_BYTES:
+            self._forget()
+        found = pc.index_in(words, value_set=self._words)
+        places: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+        if found.null_count:
+            new = words.filter(found.is_null())
+            places[places < 0] = np.arange(len(self._words), len(self._words) + len(new))
+            tokens = self._tokenizer.encode_words(new.to_pylist())
+            lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
+            starts = len(self._pool) + np.cumsum(lengths) - lengths
+            flat = np.fromiter(itertools.chain.from_iterable(tokens), np.int32, int(lengths.sum()))
+            self._words = pa.concat_arrays([self._words, new])
+            self._starts = np.concatenate([self._starts, starts])
+            self._lengths = np.concatenate([self._lengths, lengths])
+            self._pool = np.concatenate([self._pool, flat])
+        return places
 
 
 def _model_texts(texts: pa.StringArray) -> list[str] | pa.StringArray:
