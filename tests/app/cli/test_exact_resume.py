@@ -136,7 +136,7 @@ def left_behind(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked here")
-@pytest.mark.parametrize(("name", "log_every", "kills"), [("vhred", 1, 6), ("hred", 7, 4)])
+@pytest.mark.parametrize(("name", "log_every", "kills"), [("vhred", 1, 5), ("hred", 7, 3)])
 def test_a_killed_run_ends_as_one_that_was_never_stopped(
     nursery, corpus, tmp_path, name, log_every, kills
 ) -> None:
@@ -148,15 +148,15 @@ def test_a_killed_run_ends_as_one_that_was_never_stopped(
         process = nursery.start(*command(killed, corpus, name, log_every))
         moment = await_moment(killed, draw, process)
         if not is_dead(process):
-            os.kill(process, signal.SIGKILL)
+            # SIGTERM, as Ctrl-C, is a wish: it stops after the update, and breaks a validation off.
+            os.kill(process, signal.SIGTERM if len(moments) == 2 else signal.SIGKILL)
         status = nursery.status()
         assert status in (0, -signal.SIGKILL), nursery.output.read_text()
-        if status == 0:
+        if (killed / "state" / str(UPDATES)).exists() and status == 0:
             break
         moments.append(moment)
-    if status != 0:
-        nursery.start(*command(killed, corpus, name, log_every))
-        assert nursery.status() == 0, nursery.output.read_text()
+    nursery.start(*command(killed, corpus, name, log_every))
+    assert nursery.status() == 0, nursery.output.read_text()
     assert len(moments) >= 2
     assert not list(killed.rglob(".*.new"))
     whole, found = left_behind(tmp_path / "whole"), left_behind(killed)
