@@ -128,6 +128,19 @@ BENCHMARKS = [
         ],
     ),
     Benchmark(
+        "serving",
+        ["serving.py", _SHIPPED[1]],
+        ["--pairs", "2", "--seconds", "2"],
+        [
+            Wanted(
+                ".*",
+                "200 chats over HTTP, over the smaller of the engine and an empty endpoint",
+                "share_of_limit",
+                least=0.70,
+            )
+        ],
+    ),
+    Benchmark(
         "startup",
         ["startup.py"],
         [],
