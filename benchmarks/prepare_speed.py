@@ -1,15 +1,19 @@
 """How fast and in how much memory `hred prepare` works, beside SentencePiece alone on the same texts.
 
-    python benchmarks/prepare_speed.py [--megabytes 100] [--rounds 3] [--logs LOG...]
+    python benchmarks/prepare_speed.py [--megabytes 300] [--gigabytes 2] [--rounds 3] [--logs LOG...]
 
 Conversations of made-up words (Zipf's law, 8 turns of 12 words on average) are written as JSON Lines, or
-`--logs` names logs of your own. Three figures, in each round:
+`--logs` names logs of your own. In each round, on a log of `--megabytes`:
 
     limit      SentencePiece encodes the texts of the same logs, in as many processes as there are cores; only its
                own calls are timed, texts in lists of 1,000 as it takes them fastest
     prepare    the command `hred prepare --tokenizer-from`, from its start to its end: reading, cleaning,
                encoding, duplicates, writing; the tokenizer is there already
-    memory     the largest sum of the resident memory of the command and its processes, looked at 20 times a second
+
+and at the end, once, on a log of `--gigabytes` (all are deleted afterwards):
+
+    memory     the largest sum of the resident memory of the command and its processes, looked at 20 times a second;
+               pages that several of them share count for each
 
 Both rates are in megabytes of text (UTF-8, of the utterances alone, no JSON) a second.
 """
@@ -45,10 +49,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--megabytes", type=int, default=100, help="of the log that is made")
+    parser.add_argument(
+        "--megabytes", type=int, default=300, help="of the log that the rates are measured on"
+    )
+    parser.add_argument(
+        "--gigabytes", type=float, default=2.0, help="of the log that the memory is measured on; 0 for none"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="of limit and prepare in turn, 2 or more")
     parser.add_argument("--logs", type=Path, nargs="+", help="JSON Lines to prepare instead of made-up ones")
-    parser.add_argument("--folder", type=Path, help="where temporary files go; three times the log's size")
+    parser.add_argument("--folder", type=Path, help="where temporary files go; four times the log's size")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
@@ -67,7 +76,12 @@ def main() -> None:
             shares.append(rates[-1] / limits[-1])
             peaks.append(peak / 1e9)
             print(f"limit {limits[-1]:.2f} MB/s  prepare {rates[-1]:.2f} MB/s  peak {peaks[-1]:.2f} GB")
-    _report(limits, rates, shares, peaks, log_bytes)
+        peak_log = log_bytes
+        if arguments.gigabytes and not arguments.logs:
+            peak_log = int(arguments.gigabytes * 1e9)
+            large = write_log(folder / "large.jsonl", peak_log, seed=2)
+            peaks = [_prepare([large], tokenizer, folder / "corpus")[1] / 1e9]
+    _report(limits, rates, shares, peaks, peak_log)
 
 
 def _report(
