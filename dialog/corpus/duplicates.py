@@ -1,4 +1,4 @@
-"""Which conversations are the first of their kind, in 17 bytes of memory a conversation and a little more."""
+"""Which conversations are the first of their kind, in some 20 bytes of memory a conversation."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -7,7 +7,7 @@
 
 Workers do the costly part of 1 and 2. What is written is the same for any number of them, for a run that was
 stopped and went on, and for parts (`--shard`) that were prepared apart and merged. Memory does not grow with the
-logs but for some 17 bytes a conversation, by which duplicates are told.
+logs but for some 20 bytes a conversation, by which duplicates are told.
 """
 
 import json
