@@ -178,6 +178,20 @@ def test_a_stop_under_a_launcher_leaves_one_checkpoint(corpus, alone, tmp_path) 
     assert_same_run(folder, alone(update), update)
 
 
+def test_a_validation_that_a_stop_broke_off_is_made_up_for(hred, corpus, alone) -> None:
+    """What a stop during the validation of update 8 leaves: a checkpoint of update 8 that knows nothing of it."""
+    folder, more = alone(UPDATES), UPDATES + VALIDATE_EVERY
+    *lines, validation = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
+    assert json.loads(validation)["split"] == "valid"
+    (folder / "metrics.jsonl").write_text("".join(lines))
+    place = folder / "state" / str(UPDATES) / "progress.json"
+    progress = json.loads(place.read_text())
+    assert progress["last_validation"] == UPDATES
+    place.write_text(json.dumps({**progress, "last_validation": UPDATES - VALIDATE_EVERY}))
+    hred("train", corpus, "--out", folder, "--resume", "--max-updates", more, "--log-every", 1)
+    assert_same_run(folder, alone(more), more)
+
+
 def test_more_processes_than_batches_is_a_sentence(corpus, tmp_path) -> None:
     folder = tmp_path / "run"
     command = arguments(corpus, folder, 2, "batches_per_update=1")
