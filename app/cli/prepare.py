@@ -34,6 +34,13 @@ class TokenizerKind(StrEnum):
     bpe = "bpe"
 
 
+class Engine(StrEnum):
+    """What carries the work to other processes."""
+
+    processes = "processes"
+    dask = "dask"
+
+
 class Names(StrEnum):
     """Whether the lines of plain text begin with a speaker's name."""
 
@@ -138,6 +145,16 @@ def prepare(
         bool,
         typer.Option("--merge", help="LOGS are the folders of all parts: join them into the corpus --out."),
     ] = False,
+    engine: Annotated[
+        Engine, typer.Option(help="What does the work: processes here, or the workers of a Dask cluster.")
+    ] = Engine.processes,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="--engine dask: the cluster's scheduler; without, --workers are started here.",
+        ),
+    ] = None,
 ) -> None:
     """Prepare conversation logs for training: clean them, split them, make a tokenizer.
 
@@ -147,6 +164,7 @@ def prepare(
     from dialog.corpus.formats import FormatOptions
     from dialog.corpus.prepare import Settings, merge_parts, prepare_corpus, prepare_part
     from dialog.corpus.splits import Shares
+    from dialog.errors import UsageError
 
     settings = Settings(
         logs=logs or (),
@@ -177,8 +195,16 @@ def prepare(
     )
     if merge:
         _check_merge(context)
+    if engine is Engine.dask and (merge or shard is not None):
+        raise UsageError("--engine dask makes the parts and merges them: leave out --shard and --merge")
+    if scheduler is not None and engine is not Engine.dask:
+        raise UsageError("--scheduler is for --engine dask: add that, or leave it out")
     with show_progress() as progress:
-        if shard is not None:
+        if engine is Engine.dask:
+            from dialog.corpus.cluster import prepare_on_dask
+
+            corpus = prepare_on_dask(settings, scheduler, progress)
+        elif shard is not None:
             part = prepare_part(settings, progress)
         else:
             corpus = (merge_parts if merge else prepare_corpus)(settings, progress)
