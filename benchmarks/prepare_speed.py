@@ -33,6 +33,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sentencepiece
 from figures import Spread, print_result, words
 
@@ -107,12 +108,10 @@ def _report(
 def write_log(path: Path, num_bytes: int, seed: int = 1) -> Path:
     """Writes made-up conversations as JSON Lines until the file has `num_bytes`."""
     draw = random.Random(seed)
-    vocabulary = words(50_000, seed)
-    weights = list(itertools.accumulate(1 / (place + 3) for place in range(len(vocabulary))))
+    drawn = _drawn_words(seed)
     written = 0
     with path.open("w", encoding="utf-8") as stream:
         for number in itertools.count():
-            drawn = iter(draw.choices(vocabulary, cum_weights=weights, k=16 * 22))
             turns = []
             for place in range(draw.randint(2, 14)):
                 said = " ".join(itertools.islice(drawn, draw.randint(2, 22)))
@@ -122,6 +121,15 @@ def write_log(path: Path, num_bytes: int, seed: int = 1) -> Path:
             if written >= num_bytes:
                 return path
     raise AssertionError("count() never ends")
+
+
+def _drawn_words(seed: int) -> Iterator[str]:
+    """Yields words without end, the frequent ones often (Zipf's law)."""
+    numbers = np.random.default_rng(seed)
+    vocabulary = np.array(words(50_000, seed))
+    ends = np.cumsum(1 / (np.arange(len(vocabulary)) + 3))
+    while True:
+        yield from vocabulary[np.searchsorted(ends, numbers.random(100_000) * ends[-1])].tolist()
 
 
 def _texts(log: Path) -> Iterator[str]:

@@ -244,7 +244,7 @@ def test_an_interrupted_run_leaves_what_the_next_goes_on_from(
 def test_memory_does_not_grow_with_the_logs(tmp_path, write_bytes, made_conversation) -> None:
     line = json.dumps({"turns": made_conversation(1, 90)["turns"]}).encode() + b"\n"
     peaks = []
-    for size in (8 << 20, 32 << 20):
+    for size in (8 << 20, 48 << 20):
         # All but the first are duplicates: read, parsed, cleaned and dropped, so only reading can grow.
         log = write_bytes(tmp_path / f"{size}.jsonl", line * (size // len(line)))
         code = (
@@ -257,7 +257,7 @@ def test_memory_does_not_grow_with_the_logs(tmp_path, write_bytes, made_conversa
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
         peaks.append(int(done.stdout) << 10)
-    assert peaks[1] < peaks[0] + (8 << 20)
+    assert peaks[1] < peaks[0] + (20 << 20)  # the allocator keeps some; the logs differ by 40 MiB
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real corpora are not on this machine")
