@@ -161,3 +161,14 @@ def test_changed_logs_begin_anew(tmp_path, logs, write_jsonl, made_conversation)
     changed = prepare_corpus(Settings(out=tmp_path / "out", logs=logs, **SMALL))
     anew = prepare_corpus(Settings(out=tmp_path / "anew", logs=logs, **SMALL))
     assert contents(changed.folder) == contents(anew.folder)
+
+
+def test_two_runs_do_not_write_the_same_corpus(tmp_path, logs) -> None:
+    pytest.importorskip("fcntl")
+
+    def begin_another(*_: object) -> None:
+        prepare_corpus(Settings(out=tmp_path / "out", logs=logs, **SMALL))
+
+    with pytest.raises(CorpusError, match="another `hred prepare` is writing"):
+        prepare_corpus(Settings(out=tmp_path / "out", logs=logs, **SMALL), begin_another)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["logs"]
