@@ -141,6 +141,38 @@ BENCHMARKS = [
         ],
     ),
     Benchmark(
+        "prepare",
+        ["prepare_speed.py"],
+        ["--megabytes", "20", "--gigabytes", "0", "--rounds", "2"],
+        [
+            Wanted(
+                "prepare", "hred prepare, over SentencePiece's encoding alone", "share_of_limit", least=0.70
+            ),
+            Wanted("peak memory", "peak memory of hred prepare on a log of 2 GB", "value", most=1.5),
+        ],
+    ),
+    Benchmark(
+        "reproducible",
+        ["reproducible.py", "--runs", "20", "--hidden", "128"],
+        ["--runs", "2", "--updates", "5"],
+        [
+            Wanted(
+                "exact: agreement",
+                "runs of 20 that end in the same bits, hred train's way",
+                "value",
+                least=20,
+            ),
+            Wanted("plain: agreement", "the same without its settings", "value"),
+            Wanted("cost", "what the settings cost", "value"),
+        ],
+    ),
+    Benchmark(
+        "scaling",
+        ["scaling.py"],
+        ["--rounds", "2", "--updates", "2", "--batch-tokens", "1024"],
+        [Wanted(".*", "training on processes and threads, over what products gain", "share_of_limit")],
+    ),
+    Benchmark(
         "startup",
         ["startup.py"],
         [],
@@ -221,7 +253,6 @@ def _rows(benchmark: Benchmark, outcome: dict[str, Any] | None) -> list[_Row]:
 
 def _row(wanted: Wanted, result: dict[str, Any], limit: Any, is_one_of_several: bool) -> _Row:
     value = result[wanted.field]
-    own_limit = result.get(wanted.limit, limit.get("value") if isinstance(limit, dict) else limit)
     unit = result["unit"]
     named = f"{wanted.what}: {result['name']}" if is_one_of_several else wanted.what
     reached = None
@@ -233,11 +264,21 @@ def _row(wanted: Wanted, result: dict[str, Any], limit: Any, is_one_of_several: 
     return _Row(
         named,
         f"{_number(result['value'])} {unit}",
-        "" if own_limit is None else f"{_number(own_limit)} {unit}",
+        _limit(wanted, result, limit),
         "" if share is None else f"{share:.2f}",
         _bound(wanted),
         reached,
     )
+
+
+def _limit(wanted: Wanted, result: dict[str, Any], of_all: Any) -> str:
+    """The result's own limit, or that of all results where a share of it is told."""
+    if wanted.limit in result:
+        return f"{_number(result[wanted.limit])} {result.get('limit_unit', result['unit'])}"
+    if "share_of_limit" not in result:
+        return ""
+    shared = of_all if isinstance(of_all, dict) else {"value": of_all, "unit": result["unit"]}
+    return f"{_number(shared['value'])} {shared['unit']}"
 
 
 def _bound(wanted: Wanted) -> str:

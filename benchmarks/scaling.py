@@ -87,6 +87,7 @@ def _compare(arguments: argparse.Namespace) -> None:
                 "unit": "target tokens/s",
                 "gain": statistics.median(gains),
                 "limit": statistics.median(possible),
+                "limit_unit": "times one process's products",
                 "share_of_limit": share.median,
                 "share_spread": share.to_json(),
                 "rounds": arguments.rounds,
