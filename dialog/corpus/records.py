@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from dialog.conversation import Conversation
 from dialog.corpus.opening import PACKED, UNPACKING_ERRORS, open_remote, remote_info, unpacked
@@ -26,8 +26,7 @@ class BadRecord(Exception):
     """A record that is skipped; its message is the reason. Never leaves this package."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line without its end; `content` is None where it is longer than allowed.
 
     Attributes:
@@ -38,8 +37,7 @@ class Line:
     content: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class RawRecord:
+class RawRecord(NamedTuple):
     """What becomes one conversation.
 
     Attributes:
