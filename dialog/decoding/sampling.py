@@ -115,10 +115,10 @@ class SamplingRows:
         )
 
     def select(self, rows: Tensor) -> "SamplingRows":
-        """Returns the columns of some rows, for filters; who is greedy is left out."""
+        """Returns some rows, for filters; who is greedy is left out."""
         chosen = (self.temperature[rows], self.top_k[rows], self.top_p[rows], self.min_p[rows])
         none = rows[:0]
-        return SamplingRows([], *chosen, none, none)
+        return SamplingRows([self.histories[row] for row in rows.tolist()], *chosen, none, none)
 
 
 def adjust(logits: Tensor, histories: Sequence[History]) -> Tensor:
@@ -160,13 +160,16 @@ def _penalised(logits: Tensor, penalty: float) -> Tensor:
     return torch.where(logits > 0, logits / penalty, logits * penalty)
 
 
-def next_tokens(logits: Tensor, rows: SamplingRows) -> Chosen:
+def next_tokens(logits: Tensor, rows: SamplingRows, each: bool | None = None) -> Chosen:
     """Chooses the next token of each row.
 
     Args:
         logits: (row, vocabulary), of the model.
         rows: the rows' settings and what they hold so far; one draw of each is used.
+        each: whether the probable tokens of a row are filtered by themselves, in NumPy, which is the faster way on
+            the CPU, or all rows' together, in torch; None for what suits the device.
     """
+    draw = _draw_each if (logits.device.type == "cpu" if each is None else each) else _draw_together
     adjusted = adjust(logits, rows.histories)
     count = len(logits)
     tokens = torch.zeros(count, dtype=torch.int64, device=logits.device)
@@ -174,10 +177,10 @@ def next_tokens(logits: Tensor, rows: SamplingRows) -> Chosen:
     if len(rows.greedy):
         tokens[rows.greedy] = adjusted[rows.greedy].argmax(dim=1)
     if len(rows.drawn) == count:
-        tokens, filtered = _draw(adjusted, rows, _next_draws(rows, logits.device))
+        tokens, filtered = draw(adjusted, rows, _next_draws(rows, logits.device))
     elif len(rows.drawn):
         some, draws = rows.select(rows.drawn), _next_draws(rows, logits.device)[rows.drawn]
-        tokens[rows.drawn], filtered[rows.drawn] = _draw(adjusted[rows.drawn], some, draws)
+        tokens[rows.drawn], filtered[rows.drawn] = draw(adjusted[rows.drawn], some, draws)
     highest = logits.amax(1, keepdim=True)
     wanted = (logits.gather(1, tokens[:, None]) - highest)[:, 0]
     normaliser = (logits - highest).exp_().sum(1).log()
@@ -192,9 +195,26 @@ def _next_draws(rows: SamplingRows, device: torch.device) -> Tensor:
     return torch.tensor(draws, dtype=torch.float64, device=device)
 
 
-def _draw(logits: Tensor, rows: SamplingRows, draws: Tensor) -> tuple[Tensor, Tensor]:
+def _draw_each(logits: Tensor, rows: SamplingRows, draws: Tensor) -> tuple[Tensor, Tensor]:
+    """As `_draw_together`; what all rows need of the whole vocabulary is computed for all."""
+    weights = _weights(logits, rows)
+    drawn = [
+        _draw_one(own, total, history.sampling, draw)
+        for own, total, history, draw in zip(
+            weights.numpy(), weights.sum(1).tolist(), rows.histories, draws.tolist(), strict=True
+        )
+    ]
+    tokens, shares = zip(*drawn, strict=True)
+    return torch.tensor(tokens), torch.tensor(shares, dtype=torch.float64)
+
+
+def _weights(logits: Tensor, rows: SamplingRows) -> Tensor:
+    return logits.sub_(logits.amax(1, keepdim=True)).div_(rows.temperature[:, None]).exp_()
+
+
+def _draw_together(logits: Tensor, rows: SamplingRows, draws: Tensor) -> tuple[Tensor, Tensor]:
     """Returns the drawn tokens (row,) and their log-probabilities under the filtered distribution."""
-    weights = logits.sub_(logits.amax(1, keepdim=True)).div_(rows.temperature[:, None]).exp_()
+    weights = _weights(logits, rows)
     totals = weights.sum(1).double()
     tokens, shares = (
         torch.empty(len(weights), dtype=torch.int64, device=logits.device),
@@ -324,17 +344,17 @@ def next_token(logits: NDArray[np.float32], history: History) -> tuple[int, floa
     if asked.method == "greedy":
         token, share = int(adjusted.argmax()), 0.0
     else:
-        token, share = _draw_one(adjusted, asked, float(history.draws[len(history.tokens)]))
+        adjusted -= adjusted.max()
+        if asked.temperature != 1.0:
+            adjusted /= np.float32(asked.temperature)
+        weights = np.exp(adjusted, out=adjusted)
+        draw = float(history.draws[len(history.tokens)])
+        token, share = _draw_one(weights, float(weights.sum()), asked, draw)
     return token, float(logits[token]) - normaliser, share
 
 
-def _draw_one(logits: NDArray[np.float32], asked: Sampling, draw: float) -> tuple[int, float]:
-    """`_draw` for one row, whose logits are overwritten."""
-    logits -= logits.max()
-    if asked.temperature != 1.0:
-        logits /= np.float32(asked.temperature)
-    weights = np.exp(logits, out=logits)
-    total = float(weights.sum())
+def _draw_one(weights: NDArray[np.float32], total: float, asked: Sampling, draw: float) -> tuple[int, float]:
+    """`_draw_together` for the weights of one row, and their sum."""
     both = bool(asked.top_k) and asked.top_p < 1.0
     floor = _FLOORS[0] if both else max(asked.min_p, _FLOORS[0])
     tokens = np.flatnonzero(weights >= np.float32(floor))

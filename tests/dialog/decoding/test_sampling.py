@@ -107,19 +107,20 @@ def spread(values: Sequence[float]) -> list[float]:
     return [value + place * 1e-2 for place, value in enumerate(values)]
 
 
+@pytest.mark.parametrize("each", [True, False])
 @pytest.mark.parametrize(("floors", "few"), [((1e-3, 0.0), 256), ((0.5, 0.1, 0.0), 256), ((0.1, 0.0), 2)])
 @settings(max_examples=120, deadline=None)
 @given(batch=rows)
-def test_filters_are_what_they_are_defined_to_be(floors, few, batch) -> None:
+def test_filters_are_what_they_are_defined_to_be(floors, few, each, batch) -> None:
     before = module._FLOORS, module._FEW_CANDIDATES
     module._FLOORS, module._FEW_CANDIDATES = floors, few
     try:
-        check_by_definition(batch)
+        check_by_definition(batch, each)
     finally:
         module._FLOORS, module._FEW_CANDIDATES = before
 
 
-def check_by_definition(batch) -> None:
+def check_by_definition(batch, each) -> None:
     batch = [(spread(logits), asked, tokens) for logits, asked, tokens in batch]
     wanted = [by_definition(*row) for row in batch]
     clear = [is_clear(*row) for row in batch]
@@ -131,7 +132,7 @@ def check_by_definition(batch) -> None:
             history(asked, tokens, point)
             for (_, asked, tokens), (_, point) in zip(batch, points, strict=True)
         ]
-        chosen = next_tokens(table, SamplingRows.of(histories, CPU))
+        chosen = next_tokens(table, SamplingRows.of(histories, CPU), each)
         for row, (token, _) in enumerate(points):
             if not draws[row]:
                 continue
@@ -144,31 +145,35 @@ def check_by_definition(batch) -> None:
             assert alone == pytest.approx((token, under_model, share), abs=1e-4)
 
 
+@pytest.mark.parametrize("each", [True, False])
 @settings(max_examples=50, deadline=None)
 @given(batch=rows, seed=st.integers(0, 99))
-def test_a_row_is_drawn_alike_whatever_stands_beside_it(batch, seed) -> None:
+def test_a_row_is_drawn_alike_whatever_stands_beside_it(each, batch, seed) -> None:
     draws = np.random.default_rng(seed).random(len(batch))
     histories = [history(asked, tokens, u) for (_, asked, tokens), u in zip(batch, draws, strict=True)]
     table = torch.tensor([logits for logits, _, _ in batch])
-    together = next_tokens(table, SamplingRows.of(histories, CPU))
+    together = next_tokens(table, SamplingRows.of(histories, CPU), each)
     for row, own in enumerate(histories):
-        alone = next_tokens(table[row : row + 1], SamplingRows.of([own], CPU))
+        alone = next_tokens(table[row : row + 1], SamplingRows.of([own], CPU), each)
         assert alone.tokens == [together.tokens[row]]
         assert alone.filtered[0] == pytest.approx(together.filtered[row], abs=1e-9)
 
 
-def test_draws_come_as_often_as_they_are_probable() -> None:
+@pytest.mark.parametrize("each", [True, False])
+def test_draws_come_as_often_as_they_are_probable(each) -> None:
     asked, count = Sampling(temperature=0.7, top_k=6, max_tokens=1), 4000
     shares = by_definition(torch.linspace(-1, 1, 10).tolist(), asked, [])
     histories = [History.of(asked, reply_generator(5, index)) for index in range(count)]
-    found = next_tokens(torch.linspace(-1, 1, 10).expand(count, -1), SamplingRows.of(histories, CPU)).tokens
+    logits = torch.linspace(-1, 1, 10).expand(count, -1)
+    found = next_tokens(logits, SamplingRows.of(histories, CPU), each).tokens
     for token in range(10):
         share = shares.get(token, 0.0)
         assert abs(found.count(token) / count - share) <= 4 * math.sqrt(share * (1 - share) / count)
 
 
+@pytest.mark.parametrize("each", [True, False])
 @pytest.mark.parametrize("draw", [0.0, 1.0 - 2**-53])
-def test_the_ends_of_the_distribution_are_kept_tokens(draw) -> None:
+def test_the_ends_of_the_distribution_are_kept_tokens(draw, each) -> None:
     generator = torch.Generator().manual_seed(1)
     table = torch.randn(50, 3000, generator=generator) * 4
     settings_ = [
@@ -179,7 +184,7 @@ def test_the_ends_of_the_distribution_are_kept_tokens(draw) -> None:
         Sampling(top_p=1e-6),
     ]
     histories = [history(settings_[row % 5], [], draw) for row in range(50)]
-    chosen = next_tokens(table, SamplingRows.of(histories, CPU))
+    chosen = next_tokens(table, SamplingRows.of(histories, CPU), each)
     for row, own in enumerate(histories):
         wanted = by_definition(table[row].tolist(), own.sampling, [])
         assert chosen.tokens[row] in wanted
