@@ -117,14 +117,17 @@ def assert_same_run(folder: Path, wanted: Path, update: int) -> None:
 
 @pytest.fixture
 def alone(hred, corpus, tmp_path):
-    """Trains in this one process."""
+    """Trains in this one process, with one thread as each of several has: more add in another order."""
+    threads = torch.get_num_threads()
 
     def train(updates: int) -> Path:
         folder = tmp_path / f"alone-{updates}"
         hred(*arguments(corpus, folder, updates))
         return folder
 
-    return train
+    torch.set_num_threads(1)
+    yield train
+    torch.set_num_threads(threads)
 
 
 def test_two_processes_give_the_losses_of_one(corpus, alone, tmp_path) -> None:
