@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from app.cli.training_display import TrainingDisplay
     from dialog.corpus.tokenized import TokenizedCorpus
     from dialog.models.base import ReplyModel
     from dialog.training.estimate import Estimate
+    from dialog.training.listeners import Listeners
     from dialog.training.trainer import TrainingJob
 
 __all__ = ["train"]
@@ -40,6 +44,9 @@ def train(
     checkpoint_every: Annotated[
         int | None, typer.Option(min=1, help="Updates between checkpoints, beside those by time.")
     ] = None,
+    tracker: Annotated[
+        str | None, typer.Option(help="Also write all figures for a viewer of curves: tensorboard.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what an epoch takes on this machine, and stop there.")
     ] = False,
@@ -59,6 +66,7 @@ def train(
     from dialog.errors import UsageError
     from dialog.training.checkpoints import has_checkpoint
     from dialog.training.launch import num_processes, rank
+    from dialog.training.tensorboard import require_tensorboard
     from dialog.training.trainer import Trainer
     from dialog.training.writing import writing_to
 
@@ -66,6 +74,10 @@ def train(
         raise UsageError("--resume goes on with the run's own model, start and seed; leave these options out")
     if not resume and (has_checkpoint(out) or (out / "manifest.json").exists()):
         raise UsageError(f"{out} holds a run already; go on with --resume, or give another --out")
+    if tracker not in (None, "tensorboard"):
+        raise UsageError(f"there is no tracker {tracker!r}; choose tensorboard, or leave --tracker out")
+    if tracker is not None:
+        require_tensorboard()
     prepared = TokenizedCorpus.open(corpus)
     _check_splits(prepared)
     if resume:
@@ -88,8 +100,29 @@ def train(
         further = {"max_updates": max_updates, "max_minutes": max_minutes, "conditions": known}
         with writing_to(out):
             job = _job(out, prepared, plan, built, resume, further, log_every, checkpoint_every, should_stop)
-            with TrainingDisplay(job) as display:
-                Trainer(job, display).run()
+            with TrainingDisplay(job) as display, _listeners(job, display, tracker) as listeners:
+                Trainer(job, listeners).run()
+
+
+@contextmanager
+def _listeners(job: "TrainingJob", display: "TrainingDisplay", tracker: str | None) -> "Iterator[Listeners]":
+    """Gives what follows a training in process 0, and closes it at the end, however that comes."""
+    from dialog.training.curves import Curves
+    from dialog.training.launch import rank
+    from dialog.training.listeners import Listeners
+    from dialog.training.tensorboard import TensorBoard
+
+    if rank() > 0:
+        yield Listeners([display])
+        return
+    further: list[Curves | TensorBoard] = [Curves(job.folder, display.say)]
+    if tracker is not None:
+        further.append(TensorBoard(job.folder))
+    try:
+        yield Listeners([display, *further])
+    finally:
+        for listener in further:
+            listener.close()
 
 
 def _check_splits(prepared: "TokenizedCorpus") -> None:

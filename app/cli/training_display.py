@@ -92,46 +92,46 @@ class TrainingDisplay:
             self._console.print(f"run folder: {self._job.folder}", markup=False)
 
     def started(self, loader: "BatchLoader", progress: "Place") -> None:
-        """See `dialog.training.trainer.Listener`."""
+        """See `dialog.training.listeners.Listener`."""
         if loader.num_windowed or loader.num_cut:
-            self._say(
+            self.say(
                 f"{loader.num_windowed:,} conversations are longer than {self._job.config.window_turns} turns and "
                 f"trained in windows; {loader.num_cut:,} utterances are longer than "
                 f"{self._job.config.max_tokens} tokens and cut in training"
             )
         if num_processes() > 1:
-            self._say(
+            self.say(
                 f"{num_processes()} processes share the {self._job.config.batches_per_update} batches of an update; "
                 "the estimate above is for one"
             )
         if progress.update:
-            self._say(f"going on after update {progress.update:,}")
+            self.say(f"going on after update {progress.update:,}")
         self._started = time.monotonic()
         self._task = self._bar.add_task(
             "training", total=self._job.max_updates, completed=progress.update, facts=""
         )
 
     def updated(self, progress: "Place", metrics: Mapping[str, Any] | None) -> None:
-        """See `dialog.training.trainer.Listener`."""
+        """See `dialog.training.listeners.Listener`."""
         assert self._task is not None
         facts = {} if metrics is None else {"facts": _facts(metrics) + self._time_left()}
         self._bar.update(self._task, completed=progress.update, **facts)  # type: ignore[arg-type]
         if metrics is not None and not self._console.is_terminal:
-            self._say(f"update {progress.update:,}  {_facts(metrics)}")
+            self.say(f"update {progress.update:,}  {_facts(metrics)}")
 
     def validated(self, metrics: Mapping[str, Any]) -> None:
-        """See `dialog.training.trainer.Listener`."""
+        """See `dialog.training.listeners.Listener`."""
         kl = metrics["kl_per_reply"]
-        self._say(
+        self.say(
             f"validation at update {metrics['update']:,}: {metrics['nats_per_token']:.4f} nats/token, "
             f"perplexity {metrics['perplexity']:.2f}"
             + ("" if kl is None else f", KL {kl:.3f} nats/reply")
             + (" (best so far)" if metrics["best"] else "")
         )
         for sample in metrics["samples"]:
-            self._say(f"  … {sample['context'][-1]}\n    → {sample['reply']}")
+            self.say(f"  … {sample['context'][-1]}\n    → {sample['reply']}")
         for warning in metrics["warnings"]:
-            self._say(f"warning: {warning}")
+            self.say(f"warning: {warning}")
 
     def _time_left(self) -> str:
         if self._job.max_minutes is None:
@@ -139,7 +139,8 @@ class TrainingDisplay:
         left = self._job.max_minutes - (time.monotonic() - self._started) / 60
         return f"  {max(left, 0):.0f} min left"
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Prints a line above the bar."""
         self._console.print(text.translate(_NO_CONTROLS), markup=False)
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -30,6 +30,7 @@ from dialog.training.card import model_card
 from dialog.training.checkpoints import Progress, load_checkpoint, save_checkpoint
 from dialog.training.config import TrainingConfig
 from dialog.training.distributed import EXCHANGE_TIMEOUT, Workers
+from dialog.training.listeners import Listener
 from dialog.training.memory import keep_freed_memory
 from dialog.training.metrics import IntervalSums, MetricsLog
 from dialog.training.monitor import Monitor
@@ -37,20 +38,7 @@ from dialog.training.optimizer import make_optimizer
 from dialog.training.schedules import annealing_is_over, kl_weight, learning_rate
 from dialog.training.update import UpdateTotals, add_gradients, noise, parts_of
 
-__all__ = ["Listener", "Trainer", "TrainingJob", "make_loader"]
-
-
-class Listener(Protocol):
-    """Is told how training goes; the command draws a progress bar from it."""
-
-    def started(self, loader: BatchLoader, progress: Progress) -> None:
-        """Training starts or goes on."""
-
-    def updated(self, progress: Progress, metrics: Mapping[str, Any] | None) -> None:
-        """An update is done; `metrics` is what was logged, if something was."""
-
-    def validated(self, metrics: Mapping[str, Any]) -> None:
-        """A validation is done."""
+__all__ = ["Trainer", "TrainingJob", "make_loader"]
 
 
 @dataclass(frozen=True, slots=True)
