@@ -12,13 +12,6 @@ from app.web.compare_tab import build_compare_tab
 
 __all__ = ["STYLE", "build_page", "mount_page"]
 
-_WAKE_EVERY = 4.0
-"""Seconds between events without effect.
-
-Gradio's browser side takes its stream of results for open until it has read that it is closed. An event that is sent
-in between is never shown (gradio 6.31, `close_stream`), until another event opens the stream again.
-"""
-
 STYLE = """
 .how { opacity: .65; font-size: .78em; }
 #sessions .wrap { flex-direction: column; flex-wrap: nowrap; max-height: 45vh; overflow-y: auto; }
@@ -46,14 +39,7 @@ def build_page(bots: Bots, store: Store) -> Any:
             build_chat_tab(page, chats)
         with gr.Tab("Compare", elem_id="tab-compare"):
             build_compare_tab(chats)
-        gr.Timer(_WAKE_EVERY).tick(
-            _nothing, None, None, show_progress="hidden", api_visibility="private", concurrency_limit=None
-        )
     return page
-
-
-async def _nothing() -> None:
-    """Does nothing, without a thread."""
 
 
 def mount_page(server: Any, bots: Bots, store: Store) -> Any:
