@@ -13,7 +13,7 @@ __all__ = ["build_sampling", "new_id", "read_sampling", "read_seed"]
 _METHODS = [
     ("draw each token", "sample"),
     ("beam search", "beam"),
-    ("always the most probable token", "greedy"),
+    ("always the most probable", "greedy"),
 ]
 _LABELS = {
     "temperature": "Temperature",
@@ -22,18 +22,17 @@ _LABELS = {
     "min_p": "Min-p (0: off)",
     "beam_size": "Beam size",
     "length_penalty": "Length penalty",
-    "beam_groups": "Groups (1: plain)",
-    "diversity": "Diversity of groups",
-    "max_tokens": "Longest reply, tokens",
-    "min_tokens": "Shortest reply, tokens",
+    "beam_groups": "Groups (1: off)",
+    "diversity": "Diversity",
+    "max_tokens": "Longest, tokens",
+    "min_tokens": "Shortest, tokens",
     "repetition_penalty": "Repetition penalty (1: off)",
-    "no_repeat_ngram": "No n-gram twice, n (0: off)",
+    "no_repeat_ngram": "No n-gram twice (0: off)",
 }
 """The settings that the page has, in the order of their values; for a beam the temperature is 1."""
 _SLIDERS = {
     "temperature": (0.1, 2.0, 0.05),
     "top_p": (0.05, 1.0, 0.05),
-    "min_p": (0.0, 0.5, 0.01),
     "beam_size": (1, 20, 1),
     "length_penalty": (0.0, 2.0, 0.1),
     "repetition_penalty": (1.0, 2.0, 0.05),
@@ -71,11 +70,11 @@ def build_sampling(name: str) -> list[Any]:
         row("beam_groups", "diversity")
     with gr.Row():
         made["max_tokens"] = _control(name, "max_tokens")
-        seed = gr.Number(1, precision=0, minimum=0, label="Seed", elem_id=f"{name}-seed")
+        seed = gr.Number(1, precision=0, minimum=0, label="Seed", elem_id=f"{name}-seed", min_width=90)
     fresh = gr.Checkbox(True, label="New seed each time", elem_id=f"{name}-fresh")
     with gr.Accordion("Repetition, shortest reply", open=False, elem_id=f"{name}-more"):
-        row("repetition_penalty", "no_repeat_ngram")
-        row("min_tokens")
+        row("repetition_penalty")
+        row("no_repeat_ngram", "min_tokens")
     method.change(
         lambda chosen: (gr.Column(visible=chosen == "sample"), gr.Column(visible=chosen == "beam")),
         [method],
@@ -93,7 +92,8 @@ def _control(name: str, setting: str) -> Any:
     if setting in _SLIDERS:
         least, greatest, step = _SLIDERS[setting]
         return gr.Slider(least, greatest, value, step=step, label=label, elem_id=place)
-    return gr.Number(value, precision=0 if setting in _WHOLE else None, label=label, elem_id=place)
+    precision = 0 if setting in _WHOLE else None
+    return gr.Number(value, precision=precision, label=label, elem_id=place, min_width=90)
 
 
 def read_sampling(values: tuple[Any, ...]) -> Sampling:

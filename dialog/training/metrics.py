@@ -26,6 +26,7 @@ class MetricsLog:
 
     def __init__(self, folder: Path, resume_from: Progress | None, writes: bool = True) -> None:
         self._path, self._writes = folder / "metrics.jsonl", writes
+        self._last: bytes | None = None  # that a process which leaves the file to another would have written
         if not writes:
             return
         kept = b""
@@ -33,20 +34,33 @@ class MetricsLog:
             kept = b"".join(
                 line + b"\n"
                 for line in self._path.read_bytes()[: resume_from.log_bytes].splitlines()
-                if (update := _update_of(line)) is not None and update <= resume_from.update
+                if _belongs(line, resume_from)
             )
         write_atomically(self._path, kept)
 
     def write(self, metrics: Mapping[str, Any]) -> None:
         """Appends one object."""
-        if not self._writes:
-            return
         finite = {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in metrics.items()
         }
-        with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(finite, ensure_ascii=False) + "\n")
+        line = json.dumps(finite, ensure_ascii=False).encode() + b"\n"
+        if not self._writes:
+            self._last = line
+            return
+        with self._path.open("ab") as stream:
+            stream.write(line)
+
+    def take_over(self) -> None:
+        """Writes the last line of the training, if the process that writes has died before it could."""
+        if self._last is None:
+            return
+        lines = [
+            line + b"\n" for line in self._path.read_bytes().splitlines() if _update_of(line) is not None
+        ]
+        update = _update_of(self._last)
+        if not any(_update_of(line) == update and b'"split": "train"' in line for line in lines):
+            write_atomically(self._path, b"".join([*lines, self._last]))
 
     def flush(self) -> int | None:
         """Brings what was written to disk and returns its bytes, for the checkpoint that it belongs to."""
@@ -55,6 +69,14 @@ class MetricsLog:
         with self._path.open("ab") as stream:
             os.fsync(stream.fileno())
             return stream.tell()
+
+
+def _belongs(line: bytes, progress: Progress) -> bool:
+    """Whether a line is of the run up to a checkpoint; a validation that it knows nothing of is made again."""
+    update = _update_of(line)
+    if update is None or update > progress.update:
+        return False
+    return update < progress.update or progress.last_validation == update or b'"split": "valid"' not in line
 
 
 def _update_of(line: bytes) -> int | None:

@@ -345,6 +345,7 @@ class Trainer:
         """Writes a checkpoint of the last update that all made, if this process is to, and completes the sentence."""
         place = "last checkpoint"
         if error.writes and (self._job.folder / "state").is_dir():
+            self._log.take_over()
             self._checkpoint(by_any=True)
             place = f"checkpoint of update {self._progress.update}"
         return WorkerLostError(

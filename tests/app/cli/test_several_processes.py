@@ -116,18 +116,17 @@ def assert_same_run(folder: Path, wanted: Path, update: int) -> None:
 
 
 @pytest.fixture
-def alone(hred, corpus, tmp_path):
-    """Trains in this one process, with one thread as each of several has: more add in another order."""
-    threads = torch.get_num_threads()
+def alone(corpus, tmp_path):
+    """Trains in a process of its own, with one thread as each of several has: more add in another order."""
 
     def train(updates: int) -> Path:
         folder = tmp_path / f"alone-{updates}"
-        hred(*arguments(corpus, folder, updates))
+        process = started((), arguments(corpus, folder, updates), tmp_path)
+        _, errors = process.communicate(timeout=200)
+        assert process.returncode == 0, errors
         return folder
 
-    torch.set_num_threads(1)
-    yield train
-    torch.set_num_threads(threads)
+    return train
 
 
 def test_two_processes_give_the_losses_of_one(corpus, alone, tmp_path) -> None:

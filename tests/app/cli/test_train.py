@@ -80,7 +80,7 @@ def test_each_model_learns_and_answers(trained, name) -> None:
     assert [line["update"] for line in lines(folder, "valid")] == [4, 8, 12]
     assert all(len(line["samples"]) == 3 for line in lines(folder, "valid"))
     assert {path.name for path in folder.iterdir()} == {
-        "config.json", "manifest.json", "metrics.jsonl", "model.safetensors", "model_card.md", "state",
+        "config.json", "curves.png", "manifest.json", "metrics.jsonl", "model.safetensors", "model_card.md", "state",
         "tokenizer.model",
     }  # fmt: skip
     chat = Conversation("", (Turn("A", "hello, who are you?"),))
