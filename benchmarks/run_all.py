@@ -84,7 +84,7 @@ BENCHMARKS = [
     ),
     Benchmark(
         "bound",
-        ["bound_speed.py", "CORPUS", "--samples", "100", "--max-replies", "1000"],
+        ["bound_speed.py", "CORPUS", "--samples", "100", "--max-replies", "350"],
         ["--samples", "20", "--max-replies", "60"],
         [
             Wanted(
@@ -153,7 +153,7 @@ BENCHMARKS = [
     ),
     Benchmark(
         "reproducible",
-        ["reproducible.py", "--runs", "20", "--hidden", "128"],
+        ["reproducible.py", "--runs", "20", "--hidden", "128", "--updates", "10"],
         ["--runs", "2", "--updates", "5"],
         [
             Wanted(
