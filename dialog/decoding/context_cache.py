@@ -7,12 +7,17 @@ from collections.abc import Sequence
 
 from dialog.models.base import ContextState
 
-__all__ = ["ContextCache", "prefix_hashes"]
+__all__ = ["ContextCache", "further_hashes", "prefix_hashes"]
 
 
 def prefix_hashes(texts: Sequence[str]) -> list[str]:
     """Returns the hash of each prefix of `texts`, from the empty one on: one more than there are turns."""
-    hashes = [hashlib.sha256(b"").digest()]
+    return further_hashes(hashlib.sha256(b"").hexdigest(), texts)
+
+
+def further_hashes(prefix_hash: str, texts: Sequence[str]) -> list[str]:
+    """Returns the hash of a prefix and of those that are one, two, … of `texts` longer."""
+    hashes = [bytes.fromhex(prefix_hash)]
     for text in texts:
         hashes.append(hashlib.sha256(hashes[-1] + text.encode("utf-8", "surrogatepass")).digest())
     return [value.hex() for value in hashes]

@@ -1,12 +1,15 @@
 """Reading contexts: the turns of conversations that are not known yet, an utterance of each at a time."""
 
+import hashlib
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from dialog.conversation import Conversation
-from dialog.decoding.context_cache import ContextCache, prefix_hashes
+from dialog.conversation import Conversation, Turn
+from dialog.decoding.context_cache import ContextCache, further_hashes, prefix_hashes
 from dialog.errors import UsageError
 from dialog.models.base import ContextState, ReplyModel
 from dialog.text.batches import utterances_of
@@ -14,6 +17,10 @@ from dialog.text.normalise import normalise
 from dialog.text.tokenizer import Tokenizer
 
 __all__ = ["ContextReader", "Reading", "joined_texts"]
+
+_LAST_TURNS = 3
+"""A chat that goes on has so many turns more than when it was last opened, or fewer."""
+_MOST_SEEN = 8_192
 
 
 @dataclass(slots=True)
@@ -43,6 +50,7 @@ class ContextReader:
     def __init__(self, model: ReplyModel, tokenizer: Tokenizer, cache_bytes: int) -> None:
         self._model, self._tokenizer = model, tokenizer
         self._cache = ContextCache(cache_bytes)
+        self._seen = _SeenBeginnings()
 
     @torch.inference_mode()
     def open(self, conversation: Conversation) -> Reading:
@@ -51,13 +59,41 @@ class ContextReader:
         Raises:
             UsageError: there is no turn to answer.
         """
-        texts = joined_texts(conversation)
+        digests = _beginnings(conversation.turns)
+        reading, speaker = self._go_on(conversation.turns, digests) or self._begin(conversation)
+        if digests:
+            self._seen.keep(digests[0][1], _Seen(reading.context_hash, speaker))
+        return reading
+
+    def _go_on(
+        self, turns: Sequence[Turn], digests: Sequence[tuple[int, bytes]]
+    ) -> tuple[Reading, str | None] | None:
+        """Goes on from a beginning that was opened before: a long chat then costs its last turns alone."""
+        for count, digest in digests:
+            seen = self._seen.get(digest)
+            if seen is None:
+                continue
+            texts, speakers = _joined(turns[count:])
+            if texts and speakers[0] == seen.speaker:
+                return None  # it is said in the same breath as what was read
+            hashes = further_hashes(seen.context_hash, texts)
+            known, state = self._cache.longest(hashes)
+            if state is None:
+                return None
+            unread = self._tokenizer.encode_all(texts[known:])
+            return Reading(hashes[-1], state, list(unread)), speakers[-1] if speakers else seen.speaker
+        return None
+
+    def _begin(self, conversation: Conversation) -> tuple[Reading, str | None]:
+        texts, speakers = _joined(conversation.turns)
         if not texts:
             raise UsageError("the conversation has no text to answer; give at least one turn with words")
         hashes = prefix_hashes(texts)
         known, state = self._cache.longest(hashes)
         unread = self._tokenizer.encode_all(texts[known:])
-        return Reading(hashes[-1], self._model.start(1) if state is None else state, list(unread))
+        return Reading(hashes[-1], self._model.start(1) if state is None else state, list(unread)), speakers[
+            -1
+        ]
 
     @torch.inference_mode()
     def advance(self, readings: Sequence[Reading]) -> None:
@@ -82,17 +118,74 @@ class ContextReader:
 
 
 def joined_texts(conversation: Conversation) -> list[str]:
-    """Returns the texts of `join_neighbours` over the normalised turns that have words.
+    """Returns the texts of `join_neighbours` over the normalised turns that have words."""
+    return _joined(conversation.turns)[0]
 
-    It passes over the whole chat at every turn, so it makes no objects on its way.
-    """
+
+def _joined(turns: Sequence[Turn]) -> tuple[list[str], list[str]]:
+    """Returns the texts, and who says each."""
     texts: list[str] = []
-    speaker = None
-    for turn in conversation.turns:
+    speakers: list[str] = []
+    for turn in turns:
         text = normalise(turn.text)
-        if text and texts and turn.speaker == speaker:
+        if text and texts and turn.speaker == speakers[-1]:
             texts[-1] = f"{texts[-1]} {text}"
         elif text:
             texts.append(text)
-            speaker = turn.speaker
-    return texts
+            speakers.append(turn.speaker)
+    return texts, speakers
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is known of a beginning: the hash of its joined, normalised texts, and who spoke last."""
+
+    context_hash: str
+    speaker: str | None
+
+
+class _SeenBeginnings:
+    """Beginnings of conversations as they came, word for word; the least recently used go first."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[bytes, _Seen] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, digest: bytes) -> _Seen | None:
+        with self._lock:
+            if digest in self._seen:
+                self._seen.move_to_end(digest)
+            return self._seen.get(digest)
+
+    def keep(self, digest: bytes, seen: _Seen) -> None:
+        with self._lock:
+            self._seen[digest] = seen
+            if len(self._seen) > _MOST_SEEN:
+                self._seen.popitem(last=False)
+
+
+def _beginnings(turns: Sequence[Turn]) -> list[tuple[int, bytes]]:
+    """Returns the longest beginnings, the longest first: how many turns, and a digest of them.
+
+    A chat comes whole at every turn, so the many turns of its beginning are taken in one go.
+    """
+    split = max(0, len(turns) - _LAST_TURNS)
+    stream = _stream(turns[:split])
+    if stream is None:
+        return []
+    running = hashlib.sha256(stream)
+    digests = [(split, running.digest())] if split else []
+    for count in range(split, len(turns)):
+        stream = _stream(turns[count : count + 1])
+        if stream is None:
+            return []
+        running.update(stream)
+        digests.append((count + 1, running.digest()))
+    return digests[::-1]
+
+
+def _stream(turns: Sequence[Turn]) -> bytes | None:
+    """Returns the bytes of turns, such that other turns have others; None where a text holds NUL."""
+    parts = [part for turn in turns for part in (turn.speaker, turn.text)]
+    text = "\0".join([*parts, ""])
+    return text.encode("utf-8", "surrogatepass") if text.count("\0") == len(parts) else None
