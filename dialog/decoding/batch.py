@@ -148,7 +148,7 @@ class DecodingBatch:
                 search = _Search([draft])
                 rows += [search] * search.beam.num_rows
                 origins += [place] * search.beam.num_rows
-        tokens = torch.full((len(rows),), BOS, device=state.hidden.device)
+        tokens = torch.full((len(rows),), BOS, device=state.device)
         state = state if origins == list(range(len(drafts))) else state.select(origins)
         self._leave_alone()
         self._compact()

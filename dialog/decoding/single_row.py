@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dialog.layers.gru import GRULayer
 from dialog.models.base import DecoderState, ReplyModel
-from dialog.models.parts import ReplyDecoder, TokenTable
+from dialog.models.parts import RecurrentDecoderState, ReplyDecoder, TokenTable
 
 __all__ = ["SingleRow", "SingleRowWeights", "single_row_of"]
 
@@ -103,6 +103,7 @@ class SingleRow:
     """
 
     def __init__(self, weights: SingleRowWeights, state: DecoderState) -> None:
+        assert isinstance(state, RecurrentDecoderState)
         assert state.num_rows == 1, f"a state of {state.num_rows} rows"
         self._weights, self._state = weights, state
         real = state.mask[0]
@@ -151,7 +152,7 @@ class SingleRow:
         if self._attention is not None:
             attention = start.mask.new_zeros(start.mask.shape, dtype=torch.float32)
             attention[start.mask] = torch.from_numpy(self._attention)
-        return DecoderState(
+        return RecurrentDecoderState(
             torch.from_numpy(np.stack(self._hidden))[None],
             start.constant,
             start.constant_gates,

@@ -79,6 +79,11 @@ class State:
         return len(self._tensors()[0])
 
     @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self._tensors()[0].device
+
+    @property
     def num_bytes(self) -> int:
         """Bytes that the tensors take."""
         return sum(value.numel() * value.element_size() for value in self._tensors())
@@ -108,29 +113,13 @@ class ContextState(State):
     """What a model keeps of the turns so far, a row for each conversation; its size is bounded."""
 
 
-@dataclass(frozen=True, slots=True)
 class DecoderState(State):
-    """Replies being decoded, a row each.
+    """Replies being decoded, a row each; a model's own holds what its `step` goes on from."""
 
-    Attributes:
-        hidden: (row, layer, hidden) of the decoder.
-        constant: (row, size), what the decoder is given at every step, or None.
-        constant_gates: (row, 3 * hidden), the product of `constant`, computed once a reply.
-        key: (row, source_time, hidden), what attention compares with.
-        value: (row, source_time, size), what attention sums.
-        mask: (row, source_time), True is real.
-        latents: (row, latent), the z of each reply, or None.
-        attention: (row, source_time), the weights of the last step, or None before the first.
-    """
-
-    hidden: Tensor
-    constant: Tensor | None
-    constant_gates: Tensor | None
-    key: Tensor
-    value: Tensor
-    mask: Tensor
-    latents: Tensor | None = None
-    attention: Tensor | None = None
+    latents: Tensor | None
+    """(row, latent), the z of each reply, or None."""
+    attention: Tensor | None
+    """(row, source_time), the weights of the last step over what the reply looks at; None before the first."""
 
 
 class ReplyModel(nn.Module, ABC):

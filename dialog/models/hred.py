@@ -16,7 +16,7 @@ from dialog.errors import UsageError
 from dialog.models.base import ContextState, DecoderState, LossParts, ReplyModel
 from dialog.models.config import Settings, setting
 from dialog.models.hierarchy import HierarchicalContext, HierarchicalState
-from dialog.models.parts import Replies, ReplyDecoder, TokenTable, UtteranceEncoder
+from dialog.models.parts import RecurrentDecoderState, Replies, ReplyDecoder, TokenTable, UtteranceEncoder
 from dialog.models.scoring import reply_losses, score_replies
 from dialog.text.batches import Batch, Utterances
 
@@ -106,9 +106,11 @@ class HRED(ReplyModel):
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """See `ReplyModel.step`."""
+        assert isinstance(state, RecurrentDecoderState)
         features, after = self.decoder.step(self.table.embed(tokens), state)
         return self.table.logits(features), after
 
     def score(self, state: DecoderState, replies: Utterances) -> Tensor:
         """See `ReplyModel.score`."""
+        assert isinstance(state, RecurrentDecoderState)
         return score_replies(self.table, self.decoder, state, replies)

@@ -21,7 +21,7 @@ from dialog.layers.dropout import dropout
 from dialog.layers.gru import GRU
 from dialog.models.base import ContextState, DecoderState, LossParts, ReplyModel
 from dialog.models.config import Settings, setting
-from dialog.models.parts import Replies, TokenTable
+from dialog.models.parts import RecurrentDecoderState, Replies, TokenTable
 from dialog.text.batches import Batch, Utterances
 
 __all__ = ["LanguageModel", "LanguageModelConfig"]
@@ -97,16 +97,20 @@ class LanguageModel(ReplyModel):
             state.num_rows, self.config.decoder_layers, self.config.hidden_size
         )
         nothing = hidden.new_zeros(state.num_rows, 0, self.config.hidden_size)
-        return DecoderState(hidden, None, None, nothing, nothing, nothing.new_zeros(nothing.shape[:2]).bool())
+        return RecurrentDecoderState(
+            hidden, None, None, nothing, nothing, nothing.new_zeros(nothing.shape[:2]).bool()
+        )
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """See `ReplyModel.step`."""
+        assert isinstance(state, RecurrentDecoderState)
         output, hidden = self.rnn.step(self.table.embed(tokens), state.hidden)
-        after = DecoderState(hidden, None, None, state.key, state.value, state.mask)
+        after = RecurrentDecoderState(hidden, None, None, state.key, state.value, state.mask)
         return self.table.logits(torch.tanh(self.combine(output))), after
 
     def score(self, state: DecoderState, replies: Utterances) -> Tensor:
         """See `ReplyModel.score`."""
+        assert isinstance(state, RecurrentDecoderState)
         laid_out = Replies.of(replies)
         nll, _ = self._losses(laid_out, state.hidden, None)
         return laid_out.packing.pad(-nll, replies.tokens.shape[1])

@@ -24,6 +24,7 @@ from dialog.text.batches import BOS, UNK, Utterances
 __all__ = [
     "Encoded",
     "Memory",
+    "RecurrentDecoderState",
     "Replies",
     "ReplyDecoder",
     "TokenTable",
@@ -170,6 +171,31 @@ class Replies:
         return Replies(self.packing, inputs, self.targets, self.num_tokens)
 
 
+@dataclass(frozen=True, slots=True)
+class RecurrentDecoderState(DecoderState):
+    """What a `ReplyDecoder` goes on from.
+
+    Attributes:
+        hidden: (row, layer, hidden) of the decoder.
+        constant: (row, size), what the decoder is given at every step, or None.
+        constant_gates: (row, 3 * hidden), the product of `constant`, computed once a reply.
+        key: (row, source_time, hidden), what attention compares with.
+        value: (row, source_time, size), what attention sums.
+        mask: (row, source_time), True is real.
+        latents: (row, latent), the z of each reply, or None.
+        attention: (row, source_time), the weights of the last step, or None before the first.
+    """
+
+    hidden: Tensor
+    constant: Tensor | None
+    constant_gates: Tensor | None
+    key: Tensor
+    value: Tensor
+    mask: Tensor
+    latents: Tensor | None = None
+    attention: Tensor | None = None
+
+
 class ReplyDecoder(nn.Module):
     """A GRU that attends over a memory by Luong's general form, without input feeding.
 
@@ -213,22 +239,24 @@ class ReplyDecoder(nn.Module):
         """Returns the first state (row, layer, hidden) for conditions (row, condition)."""
         return torch.tanh(self.initial(condition)).view(len(condition), self.num_layers, self.hidden_size)
 
-    def begin(self, condition: Tensor, memory: Memory, latents: Tensor | None = None) -> DecoderState:
+    def begin(
+        self, condition: Tensor, memory: Memory, latents: Tensor | None = None
+    ) -> RecurrentDecoderState:
         """Starts a reply for each row of `condition` (row, condition)."""
         mask = memory.positions >= 0
         value = rows_or_zero(memory.values, memory.positions)
         constant = condition if self.at_every_step else None
         gates = self.rnn.first().project_constant(condition) if self.at_every_step else None
         hidden = self.first_hidden(condition)
-        return DecoderState(hidden, constant, gates, self.key(value), value, mask, latents)
+        return RecurrentDecoderState(hidden, constant, gates, self.key(value), value, mask, latents)
 
-    def step(self, embedded: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+    def step(self, embedded: Tensor, state: RecurrentDecoderState) -> tuple[Tensor, RecurrentDecoderState]:
         """Reads one embedded token (row, size); returns features (row, size) and the new state."""
         output, hidden = self.rnn.step(embedded, state.hidden, state.constant_gates)
         summary, weights = attend(output[:, None], state.key, state.value, state.mask)
         combine = self.combine if self.step_combine is None else self.step_combine
         features = torch.tanh(combine(torch.cat([summary[:, 0], output], dim=1)))
-        return features, DecoderState(
+        return features, RecurrentDecoderState(
             hidden,
             state.constant,
             state.constant_gates,

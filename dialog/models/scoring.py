@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from dialog.models.base import DecoderState, LossParts
-from dialog.models.parts import Memory, Replies, ReplyDecoder, TokenTable
+from dialog.models.base import LossParts
+from dialog.models.parts import Memory, RecurrentDecoderState, Replies, ReplyDecoder, TokenTable
 from dialog.text.batches import Utterances
 
 __all__ = ["reply_losses", "score_replies"]
@@ -37,7 +37,7 @@ def reply_losses(
 
 
 def score_replies(
-    table: TokenTable, decoder: ReplyDecoder, state: DecoderState, utterances: Utterances
+    table: TokenTable, decoder: ReplyDecoder, state: RecurrentDecoderState, utterances: Utterances
 ) -> Tensor:
     """Returns the log-probability of each token, (reply, time), 0 behind each row's end; see `ReplyModel.score`."""
     replies = Replies.of(utterances)

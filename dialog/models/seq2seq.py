@@ -15,7 +15,15 @@ from torch import Tensor
 from dialog.errors import UsageError
 from dialog.models.base import ContextState, DecoderState, LossParts, ReplyModel
 from dialog.models.config import Settings, setting
-from dialog.models.parts import Encoded, Memory, Replies, ReplyDecoder, TokenTable, UtteranceEncoder
+from dialog.models.parts import (
+    Encoded,
+    Memory,
+    RecurrentDecoderState,
+    Replies,
+    ReplyDecoder,
+    TokenTable,
+    UtteranceEncoder,
+)
 from dialog.models.scoring import reply_losses, score_replies
 from dialog.text.batches import PAD, Batch, Utterances
 
@@ -131,11 +139,13 @@ class Seq2Seq(ReplyModel):
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """See `ReplyModel.step`."""
+        assert isinstance(state, RecurrentDecoderState)
         features, after = self.decoder.step(self.table.embed(tokens), state)
         return self.table.logits(features), after
 
     def score(self, state: DecoderState, replies: Utterances) -> Tensor:
         """See `ReplyModel.score`."""
+        assert isinstance(state, RecurrentDecoderState)
         return score_replies(self.table, self.decoder, state, replies)
 
     def _sources(self, batch: Batch, recent: RecentUtterances) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,14 @@ from dialog.layers.latent import DiagonalGaussian, diagonal_gaussian, draw
 from dialog.models.base import ContextState, DecoderState, LatentGaussians, LossParts, ReplyModel
 from dialog.models.config import Settings, setting
 from dialog.models.hierarchy import HierarchicalContext, HierarchicalState, Reading
-from dialog.models.parts import Replies, ReplyDecoder, TokenTable, UtteranceEncoder, generators_noise
+from dialog.models.parts import (
+    RecurrentDecoderState,
+    Replies,
+    ReplyDecoder,
+    TokenTable,
+    UtteranceEncoder,
+    generators_noise,
+)
 from dialog.models.sampled import SampledReplies, chunks
 from dialog.models.scoring import reply_losses, score_replies
 from dialog.text.batches import Batch, Utterances
@@ -141,11 +148,13 @@ class VHRED(ReplyModel):
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """See `ReplyModel.step`."""
+        assert isinstance(state, RecurrentDecoderState)
         features, after = self.decoder.step(self.table.embed(tokens), state)
         return self.table.logits(features), after
 
     def score(self, state: DecoderState, replies: Utterances) -> Tensor:
         """See `ReplyModel.score`."""
+        assert isinstance(state, RecurrentDecoderState)
         return score_replies(self.table, self.decoder, state, replies)
 
     @torch.no_grad()

@@ -110,7 +110,7 @@ def test_a_single_row_gives_the_logits_of_step(name, layers, has_context) -> Non
     assert weights is not None
     with torch.inference_mode():
         context = planned(model, 4) if has_context else model.plan(model.start(1), generators(1))
-        padded = DecoderState.concat([context, planned(model, 6)]).select([0])
+        padded = type(context).concat([context, planned(model, 6)]).select([0])
         for state in (context, padded):
             row, token = weights.begin(state), BOS
             for time in range(12):
