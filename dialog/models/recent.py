@@ -1,0 +1,98 @@
+"""The last utterances of a conversation as they are: the context of models that read tokens anew for each reply.
+
+An utterance is kept by its first tokens, up to a limit, with its end token unless it was cut; a model joins
+the turns to one sequence. Kept turns and turns of a window are found alike, so that a reply's context is the same
+whether the turns before it stand in the window or were observed before.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dialog.models.base import ContextState
+from dialog.text.batches import PAD, Batch, Utterances
+
+__all__ = ["RecentUtterances", "join_turns"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecentUtterances(ContextState):
+    """The last utterances, the latest one last.
+
+    Attributes:
+        tokens: (conversation, turn, time) int64.
+        lengths: (conversation, turn) int64, 0 where there was no turn yet.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+
+    @staticmethod
+    def empty(num_conversations: int, turns: int, device: torch.device) -> "RecentUtterances":
+        """Returns the context of conversations without any turn, with places for `turns` of them."""
+        return RecentUtterances(
+            torch.zeros(num_conversations, turns, 0, dtype=torch.int64, device=device),
+            torch.zeros(num_conversations, turns, dtype=torch.int64, device=device),
+        )
+
+    def observe(self, utterances: Utterances, limit: int) -> "RecentUtterances":
+        """Returns the context with one more utterance each, of at most `limit` tokens; the first turn is let go."""
+        read = utterances.cut(limit)
+        latest = RecentUtterances(read.tokens[:, None], read.lengths.to(read.tokens.device)[:, None])
+        if self.tokens.shape[1] == 1:
+            return latest
+        time = max(self.tokens.shape[2], read.tokens.shape[1])
+        tokens = torch.cat([_widen(self.tokens[:, 1:], time), _widen(latest.tokens, time)], dim=1)
+        lengths = torch.cat([self.lengths[:, 1:], latest.lengths], dim=1)
+        return RecentUtterances(tokens[:, :, : int(lengths.max())], lengths)
+
+    def before_targets(self, batch: Batch, limit: int) -> tuple[Tensor, Tensor]:
+        """Finds the last turns before each target of a batch whose windows go on from this context.
+
+        Args:
+            batch: windows of the same conversations.
+            limit: tokens that are read of a turn.
+
+        Returns:
+            Tokens (reply, turn, time) and lengths (reply, turn) on the batch's device, 0 where there is no turn.
+        """
+        turns = self.tokens.shape[1]
+        rows = torch.stack([batch.source_rows(back) for back in range(turns, 0, -1)], dim=1)
+        used, places = rows.clamp(min=0).unique(return_inverse=True)
+        read = batch.utterances.select(used).cut(limit)
+        time = max(self.tokens.shape[2], read.tokens.shape[1])
+        tokens = _widen(read.tokens, time)[places.to(batch.device)]
+        lengths = read.lengths[places].masked_fill(rows < 0, 0).to(batch.device)
+        if self.tokens.shape[2] == 0:
+            return tokens, lengths
+        # A turn before the window stands in the state, `turns` of them, the latest last.
+        earlier = torch.arange(turns)[None, :] + batch.target_turns[:, None]  # (reply, turn)
+        column = earlier.clamp(max=turns - 1).to(batch.device)
+        conversation = batch.target_conversations.to(batch.device)[:, None]
+        outside = (rows < 0).to(batch.device)
+        old = _widen(self.tokens, time)[conversation, column]
+        return (
+            torch.where(outside[:, :, None], old, tokens),
+            torch.where(outside, self.lengths[conversation, column], lengths),
+        )
+
+
+def join_turns(tokens: Tensor, lengths: Tensor) -> Utterances:
+    """Joins the turns of each row into one sequence.
+
+    Args:
+        tokens: (row, turn, time) int64.
+        lengths: (row, turn) int64.
+    """
+    real = torch.arange(tokens.shape[2], device=tokens.device) < lengths[:, :, None]
+    totals = lengths.sum(1)
+    longest = int(totals.max()) if len(totals) else 0
+    joined = tokens.new_full((len(tokens), longest), PAD)
+    joined[torch.arange(longest, device=tokens.device) < totals[:, None]] = tokens[real]
+    return Utterances(joined, totals.cpu())
+
+
+def _widen(tokens: Tensor, time: int) -> Tensor:
+    return functional.pad(tokens, (0, time - tokens.shape[-1]), value=PAD)
