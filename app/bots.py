@@ -1,5 +1,6 @@
 """Named engines, each loaded once, when it is first asked for: the page and the API share them."""
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.settings import Serving
 from app.shipped import run_path, shipped_models
 from dialog.errors import DialogError, RunFolderError
+from dialog.models.registry import check_answers
 
 if TYPE_CHECKING:
     from dialog.decoding.engine import Engine
@@ -36,10 +38,12 @@ class Bots:
 
         Raises:
             RunFolderError: one of them is not there, or none is named and none is shipped.
+            UsageError: one of them is of a kind that answers nothing.
         """
         folders: dict[str, Path] = {}
         for run in runs:
             folder = run_path(run)
+            _check_answers(folder)
             name = folder.resolve().name
             while name in folders:
                 name += "'"
@@ -123,3 +127,14 @@ class Bots:
             "model_hash": run.model_hash,
         }
         self._loaded[name] = (Engine(replier, serving.max_rows, serving.max_waiting), description)
+
+
+def _check_answers(folder: Path) -> None:
+    """Checks what a run's own `config.json` says; what cannot be read is told when the run is loaded."""
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        name, direction = config["model"], config.get("training", {}).get("direction", "forward")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return
+    if isinstance(name, str):
+        check_answers(name, direction, folder)

@@ -124,7 +124,16 @@ def test_a_breach_is_found(path, source) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["dialog", "app.cli.main", "dialog.__main__", "app.shipped", "app.bots", "app.store"]
+    "module",
+    [
+        "dialog",
+        "app.cli.main",
+        "dialog.__main__",
+        "dialog.models.registry",
+        "app.shipped",
+        "app.bots",
+        "app.store",
+    ],
 )
 def test_importing_it_loads_nothing_heavy(module) -> None:
     """A command that needs no model must answer at once."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dialog.models.registry import MODELS
+
 if TYPE_CHECKING:
     from app.cli.training_display import TrainingDisplay
     from dialog.corpus.tokenized import TokenizedCorpus
@@ -23,7 +25,10 @@ __all__ = ["train"]
 def train(
     corpus: Annotated[Path, typer.Argument(help="Folder that `hred prepare` wrote.")],
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
-    model: Annotated[str | None, typer.Option(help="seq2seq, hred, vhred or lm.  [default: hred]")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help=f"{', '.join(MODELS)}; `hred models` says what each is.  [default: hred]"),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A size or a training setting; may be repeated."),

@@ -20,6 +20,7 @@ from dialog.decoding.single_row import single_row_of
 from dialog.errors import UsageError
 from dialog.models.base import DecoderState, ReplyModel
 from dialog.models.int8 import decode_in_int8
+from dialog.models.registry import check_answers
 from dialog.run_folder import Run
 from dialog.text.batches import EOS
 from dialog.text.normalise import normalise
@@ -74,13 +75,9 @@ class Replier:
         """Makes a Replier of a loaded run folder.
 
         Raises:
-            UsageError: its model was trained backwards.
+            UsageError: its model knows no context, or was trained backwards.
         """
-        if run.direction != "forward":
-            raise UsageError(
-                f"{run.folder} was trained backwards: it guesses the turn before a reply and answers nothing; "
-                "give it as --backward to `hred reply` with another model"
-            )
+        check_answers(run.name, run.direction, run.folder)
         return Replier(run.model, run.tokenizer, run.model_hash, cache_bytes)
 
     def reply(

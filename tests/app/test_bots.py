@@ -1,12 +1,13 @@
 """Bots: each is loaded once, when it is asked for, and one that cannot be loaded does not take the others along."""
 
+import json
 import threading
 
 import pytest
 import torch
 
 from app.bots import Bots
-from dialog.errors import RunFolderError
+from dialog.errors import RunFolderError, UsageError
 from dialog.models.registry import build_model
 from dialog.run_folder import save_run
 from dialog.text.tokenizer import Tokenizer, train_tokenizer
@@ -59,3 +60,23 @@ def test_an_unknown_name_is_told_which_there_are(folder):
 
 def test_two_folders_of_one_name_are_two_bots(folder):
     assert len(set(Bots.of([str(folder), str(folder)]).names)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "direction", "sentence"),
+    [("lm", "forward", "a run of lm.*`hred generate`"), ("hred", "backward", "was trained backwards")],
+)
+def test_a_run_that_answers_nothing_is_refused_before_the_page_opens(tmp_path, name, direction, sentence):
+    config = {"model": name, "training": {"direction": direction}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UsageError, match=sentence) as refused:
+        Bots.of([str(tmp_path)])
+    assert str(tmp_path) in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"model": ["lm"]}', '{"model": "hred", "training": 1}'])
+def test_a_config_that_cannot_be_read_is_told_when_the_run_is_loaded(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    bots = Bots.of([str(tmp_path)])
+    with pytest.raises(RunFolderError):
+        bots.engine(bots.names[0])

@@ -161,8 +161,16 @@ def test_what_cannot_rank_is_one_sentence(runs):
     ):
         with pytest.raises(UsageError, match=sentence):
             replied("reply", runs / "seq2seq", *ASKED, *options)
-    with pytest.raises(UsageError, match="give it as --backward"):
-        replied("reply", runs / "backward", *ASKED)
+
+
+@pytest.mark.parametrize("command", [("reply", *ASKED), ("chat",)])
+@pytest.mark.parametrize(
+    ("run", "sentence"), [("backward", "give it as --backward"), ("language", "hred generate")]
+)
+def test_what_answers_nothing_is_refused(runs, command, run, sentence):
+    name, *options = command
+    with pytest.raises(UsageError, match=sentence):
+        replied(name, runs / run, *options)
 
 
 def test_a_chat_takes_the_best_and_tells_its_scores(runs):
