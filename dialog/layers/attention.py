@@ -1,39 +1,77 @@
-"""Attention of a decoder over encoded tokens: Luong's general form.
+"""Attention over encoded tokens or turns: the kinds by name.
 
-Luong, Pham and Manning 2015, "Effective Approaches to Attention-based Neural Machine Translation",
-equations 5 to 8, section 3.1 (global attention):
+| kind | what | file |
+|---|---|---|
+| `additive` | Bahdanau et al. 2015: a small network scores | `additive_attention` |
+| `dot` | Luong et al. 2015: the product of query and value | `soft_attention` |
+| `general` | Luong et al. 2015: the same with a matrix between | `soft_attention` |
 
-    score(h_t, s) = h_t^T W_a s,   a_t = softmax(score),   c_t = sum_s a_t(s) s,   h~_t = tanh(W_c [c_t; h_t])
-
-Nothing of h~_t is fed back into the decoder, so all target steps are computed in one product.
-
-| paper | here |
-|---|---|
-| h_t, s | `query`, `value` |
-| W_a s | `key`, computed once a token |
-| a_t, c_t | `weights`, `summary` |
+Keys and values are computed once a source token (`project`), then met by any number of queries (`forward`).
+`docs/attention.md` says what each is good for and what it costs.
 """
 
-import torch
-from torch import Tensor
+from dataclasses import dataclass
 
-__all__ = ["attend"]
+from dialog.errors import ConfigError
+from dialog.layers.additive_attention import AdditiveAttention
+from dialog.layers.soft_attention import (
+    Attended,
+    Attention,
+    DotAttention,
+    GeneralAttention,
+    attend,
+    masked_softmax,
+)
+
+__all__ = [
+    "ATTENTIONS",
+    "AdditiveAttention",
+    "Attended",
+    "Attention",
+    "AttentionOptions",
+    "DotAttention",
+    "GeneralAttention",
+    "attend",
+    "make_attention",
+    "masked_softmax",
+]
+
+ATTENTIONS = ("none", "additive", "dot", "general")
+"""The kinds; with "none" a decoder has no attention."""
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums the values, weighted by how well their keys fit each query.
+@dataclass(frozen=True, slots=True)
+class AttentionOptions:
+    """Which attention, and its options.
+
+    Attributes:
+        kind: one of `ATTENTIONS`.
+    """
+
+    kind: str = "general"
+
+    def __post_init__(self) -> None:
+        if self.kind not in ATTENTIONS:
+            raise ConfigError(
+                f"attention={self.kind} is no kind of attention; take one of {', '.join(ATTENTIONS)}"
+            )
+
+
+def make_attention(options: AttentionOptions, query_size: int, value_size: int) -> Attention:
+    """Makes the attention that the options name.
 
     Args:
-        query: (row, target_time, size).
-        key: (row, source_time, size).
-        value: (row, source_time, value).
-        mask: (row, source_time), True is real; a row without any real place gets a summary of zeros.
+        options: which.
+        query_size: size of a query.
+        value_size: size of what is attended over.
 
-    Returns:
-        The summary (row, target_time, value) and the weights (row, target_time, source_time), which sum
-        to 1 over the real places and are exactly 0 elsewhere.
+    Raises:
+        ConfigError: the sizes do not fit the kind, or the kind is "none", which is no layer.
     """
-    energies = query @ key.transpose(1, 2)  # (row, target_time, source_time)
-    energies = energies.masked_fill(~mask[:, None, :], torch.finfo(energies.dtype).min)
-    weights = torch.softmax(energies, dim=2).masked_fill(~mask[:, None, :], 0.0)
-    return weights @ value, weights
+    if options.kind == "additive":
+        return AdditiveAttention(query_size, value_size)
+    if options.kind == "dot":
+        return DotAttention(query_size, value_size)
+    if options.kind == "general":
+        return GeneralAttention(query_size, value_size)
+    raise ConfigError(f"attention={options.kind} is no layer; leave it out of the decoder instead")
