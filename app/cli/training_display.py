@@ -121,11 +121,12 @@ class TrainingDisplay:
 
     def validated(self, metrics: Mapping[str, Any]) -> None:
         """See `dialog.training.listeners.Listener`."""
-        kl = metrics["kl_per_reply"]
+        kl, shared = metrics["kl_per_reply"], metrics["conversation_kl_per_conversation"]
         self.say(
             f"validation at update {metrics['update']:,}: {metrics['nats_per_token']:.4f} nats/token, "
             f"perplexity {metrics['perplexity']:.2f}"
             + ("" if kl is None else f", KL {kl:.3f} nats/reply")
+            + ("" if shared is None else f" and {shared:.3f} nats/conversation")
             + (" (best so far)" if metrics["best"] else "")
         )
         for sample in metrics["samples"]:
@@ -145,10 +146,11 @@ class TrainingDisplay:
 
 
 def _facts(metrics: Mapping[str, Any]) -> str:
-    kl = metrics["kl_per_reply"]
+    kl, shared = metrics["kl_per_reply"], metrics["conversation_kl_per_conversation"]
     return (
         f"{metrics['nats_per_token']:.4f} nats/token"
         + ("" if kl is None else f"  KL {kl:.3f} × {metrics['kl_weight']:.2f}")
+        + ("" if shared is None else f" (a conversation's {shared:.3f})")
         + f"  {metrics['tokens_per_second']:,.0f} target tokens/s"
     )
 

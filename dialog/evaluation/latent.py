@@ -19,11 +19,16 @@ which changes no KL. Every law for a prior N(0, 1) then holds for e:
   term counted. Over these N replies that is unbiased; as an estimate for all talk it is too low, for it cannot
   be above log N. It is the information of e in context and reply together, an upper bound, over all talk, of
   that in the reply alone given the context, I(z; x | c); E KL is a looser one.
+
+A latent variable that the replies of a conversation share is looked at in the same way, a row a window instead of a
+reply; its prior is N(0, 1), so e is z. The replies' own prior and posterior are then those given a draw of it, as in
+the bound.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,49 +43,57 @@ __all__ = ["ACTIVE_VARIANCE", "LatentUse", "evaluate_latent", "mutual_informatio
 ACTIVE_VARIANCE = 0.01
 """A dimension is active above this variance of its posterior mean (Burda et al. 2016)."""
 
-_MUTUAL_REPLIES = 2_000
-"""Replies that mutual information is estimated from; it costs the square of them."""
+_MUTUAL_UNITS = 2_000
+"""Replies, or conversations, that mutual information is estimated from; it costs the square of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class LatentUse:
-    """How a model uses its latent variable; see the module's docstring.
+    """How a model uses a latent variable; see the module's docstring.
 
     Attributes:
-        num_replies: of the split that were looked at.
-        kl: nats a reply, of each dimension.
+        num_units: of the split that were looked at.
+        kl: nats a unit, of each dimension.
         active_units: by the variance of the posterior mean of z.
         active_units_given_context: by the variance of the mean of e.
         mutual_information: nats, of e with context and reply.
-        mutual_information_error: standard error, of drawing the replies and e.
-        mutual_information_replies: N; log N is the most that can be found.
-        marginal_kl: nats, KL(q(e) || p(e)) over the same N replies.
+        mutual_information_error: standard error, of drawing the units and e.
+        mutual_information_units: N; log N is the most that can be found.
+        marginal_kl: nats, KL(q(e) || p(e)) over the same N units.
+        unit: what has a z of its own, `reply` or `conversation` (which counts once a window, if it is longer).
+        conversation: the use of the latent that the replies of a conversation share, or None without one.
     """
 
-    num_replies: int
+    num_units: int
     kl: tuple[float, ...]
     active_units: int
     active_units_given_context: int
     mutual_information: float
     mutual_information_error: float
-    mutual_information_replies: int
+    mutual_information_units: int
     marginal_kl: float
+    unit: str = "reply"
+    conversation: "LatentUse | None" = None
 
-    def to_json(self) -> dict[str, float | int | list[float]]:
+    def to_json(self) -> dict[str, Any]:
         """Returns the figures as plain JSON values."""
-        return {
-            "num_replies": self.num_replies,
+        units = {"reply": "replies", "conversation": "conversations"}[self.unit]
+        figures = {
+            f"num_{units}": self.num_units,
             "dimensions": len(self.kl),
-            "kl_per_reply": sum(self.kl),
+            f"kl_per_{self.unit}": sum(self.kl),
             "active_units": self.active_units,
             "active_units_given_context": self.active_units_given_context,
             "mutual_information": self.mutual_information,
             "mutual_information_error": self.mutual_information_error,
-            "mutual_information_at_most": math.log(self.mutual_information_replies),
-            "mutual_information_replies": self.mutual_information_replies,
+            "mutual_information_at_most": math.log(self.mutual_information_units),
+            f"mutual_information_{units}": self.mutual_information_units,
             "marginal_kl": self.marginal_kl,
             "kl_per_dimension": list(self.kl),
         }
+        return (
+            figures if self.conversation is None else figures | {"conversation": self.conversation.to_json()}
+        )
 
 
 def evaluate_latent(
@@ -92,12 +105,12 @@ def evaluate_latent(
     progress: Callable[[int], None] | None = None,
     window_turns: int = WINDOW_TURNS,
 ) -> LatentUse:
-    """Looks at the prior and the posterior of every reply of a split; no reply is decoded.
+    """Looks at the prior and the posterior of every latent of a split; no reply is decoded.
 
     Args:
         model: is put into evaluation mode for the time, then back.
         split: the conversations.
-        seed: of the replies that mutual information is estimated from, and of their e.
+        seed: of the units that mutual information is estimated from, and of their e.
         max_conversations: the first so many only; None for all.
         max_replies: the first so many only; None for all.
         progress: is told how many conversations were read since it was last called.
@@ -110,34 +123,46 @@ def evaluate_latent(
     if not model.is_latent:
         raise UsageError(f"{type(model).__name__} has no latent variable to look at; give a VHRED")
     generator = torch.Generator().manual_seed(seed)
-    sums = _Sums(generator)
-    with evaluating(model):
+    of_replies, of_conversations = _Sums(generator), _Sums(generator)
+    with evaluating(model) as device:
+        shared = torch.Generator(device=device).manual_seed(seed)
         for part in parts_of(model, split, max_conversations, max_replies, progress, window_turns):
-            sums.add(model.describe_latents(part.batch, part.state))
+            latents = model.describe_latents(part.batch, part.state, shared)
+            of_replies.add(latents)
+            if latents.conversation is not None:
+                of_conversations.add(latents.conversation)
+    use = _use(of_replies, generator)
+    if not of_conversations.count:
+        return use
+    return replace(use, conversation=_use(of_conversations, generator, "conversation"))
+
+
+def _use(sums: "_Sums", generator: torch.Generator, unit: str = "reply") -> LatentUse:
     variance, variance_given_context = sums.variances()
     information, error, kl = mutual_information(sums.loc, sums.scale, generator)
     return LatentUse(
-        num_replies=sums.count,
+        num_units=sums.count,
         kl=tuple((sums.kl / sums.count).tolist()),
         active_units=int((variance > ACTIVE_VARIANCE).sum()),
         active_units_given_context=int((variance_given_context > ACTIVE_VARIANCE).sum()),
         mutual_information=information,
         mutual_information_error=error,
-        mutual_information_replies=len(sums.loc),
+        mutual_information_units=len(sums.loc),
         marginal_kl=kl - information,
+        unit=unit,
     )
 
 
 def mutual_information(loc: Tensor, scale: Tensor, generator: torch.Generator) -> tuple[float, float, float]:
-    """Estimates I_q(e; reply) of posteriors N(loc, scale^2) beside a prior N(0, 1).
+    """Estimates I_q(e; unit) of posteriors N(loc, scale^2) beside a prior N(0, 1).
 
     Args:
-        loc: (reply, latent) float64.
-        scale: (reply, latent) float64.
-        generator: on the CPU; draws one e a reply.
+        loc: (unit, latent) float64.
+        scale: (unit, latent) float64.
+        generator: on the CPU; draws one e a unit.
 
     Returns:
-        The information, its standard error (0 for one reply), and the mean KL(q || p), all in nats.
+        The information, its standard error (0 for one unit), and the mean KL(q || p), all in nats.
     """
     drawn = loc + scale * torch.randn(loc.shape, generator=generator, dtype=loc.dtype)
     precision = scale**-2
@@ -155,7 +180,7 @@ def mutual_information(loc: Tensor, scale: Tensor, generator: torch.Generator) -
 
 
 class _Sums:
-    """Sums over replies in float64, and a random choice of them.
+    """Sums over units in float64, and a random choice of them.
 
     Args:
         generator: on the CPU; chooses.
@@ -170,7 +195,7 @@ class _Sums:
         self.loc = self.scale = torch.empty(0)
 
     def add(self, latents: LatentGaussians) -> None:
-        """Adds the replies of a batch."""
+        """Adds the units of a batch."""
         prior_loc, prior_scale, posterior_loc, posterior_scale = (
             value.double().cpu()
             for value in (
@@ -191,12 +216,12 @@ class _Sums:
         else:
             self._keys = torch.cat([self._keys, keys])
             self.loc, self.scale = torch.cat([self.loc, loc]), torch.cat([self.scale, scale])
-        if len(self._keys) > _MUTUAL_REPLIES:
-            chosen = self._keys.topk(_MUTUAL_REPLIES).indices
+        if len(self._keys) > _MUTUAL_UNITS:
+            chosen = self._keys.topk(_MUTUAL_UNITS).indices
             self._keys, self.loc, self.scale = self._keys[chosen], self.loc[chosen], self.scale[chosen]
 
     def variances(self) -> tuple[Tensor, Tensor]:
-        """Returns the variance over replies of the posterior mean of z, and of e, (latent,) each."""
+        """Returns the variance over units of the posterior mean of z, and of e, (latent,) each."""
         return _variance(self._means, self.count), _variance(self._given_context, self.count)
 
 

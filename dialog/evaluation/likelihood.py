@@ -2,7 +2,8 @@
 
 Every target of every conversation is scored, none is cut, and its end token counts. For a latent model
 the figure is the negative evidence lower bound, one posterior sample a reply, the KL at weight 1: an upper
-bound of the NLL, and its perplexity an upper bound of the perplexity.
+bound of the NLL, and its perplexity an upper bound of the perplexity. A latent variable of the whole conversation
+is sampled once a window, and its KL counts once.
 """
 
 import math
@@ -28,6 +29,8 @@ class Likelihood:
         num_tokens: of these, the end tokens counted.
         nll: nats of all tokens; for a latent model given posterior samples.
         kl: nats of all replies' KL(posterior || prior); None for a model without a latent.
+        conversation_kl: nats of the KL of the latents that the replies of a conversation share; None for a model
+            without them.
     """
 
     num_conversations: int
@@ -35,11 +38,12 @@ class Likelihood:
     num_tokens: int
     nll: float
     kl: float | None
+    conversation_kl: float | None = None
 
     @property
     def nats_per_token(self) -> float:
         """The bound, KL included, for each token."""
-        return (self.nll + (self.kl or 0.0)) / self.num_tokens
+        return (self.nll + (self.kl or 0.0) + (self.conversation_kl or 0.0)) / self.num_tokens
 
     @property
     def perplexity(self) -> float:
@@ -51,6 +55,11 @@ class Likelihood:
         """Nats of KL a reply."""
         return None if self.kl is None else self.kl / self.num_replies
 
+    @property
+    def conversation_kl_per_conversation(self) -> float | None:
+        """Nats of the KL of a conversation's own latent, those of its windows added up."""
+        return None if self.conversation_kl is None else self.conversation_kl / self.num_conversations
+
     def to_json(self) -> dict[str, float | int | None]:
         """Returns the figures as plain JSON values."""
         return {
@@ -61,6 +70,7 @@ class Likelihood:
             "perplexity": self.perplexity,
             "reconstruction_nats_per_token": self.nll / self.num_tokens,
             "kl_per_reply": self.kl_per_reply,
+            "conversation_kl_per_conversation": self.conversation_kl_per_conversation,
         }
 
 
@@ -89,6 +99,7 @@ def evaluate_likelihood(
     """
     replies = tokens = 0
     nll, kl = 0.0, 0.0
+    shared: float | None = None
     conversations: set[int] = set()
     with evaluating(model) as device:
         generator = torch.Generator(device=device).manual_seed(seed)
@@ -100,4 +111,6 @@ def evaluate_likelihood(
             nll += float(losses.nll.double().sum())
             if losses.kl is not None:
                 kl += float(losses.kl.double().sum())
-    return Likelihood(len(conversations), replies, tokens, nll, kl if model.is_latent else None)
+            if losses.conversation_kl is not None:
+                shared = (shared or 0.0) + float(losses.conversation_kl.double().sum())
+    return Likelihood(len(conversations), replies, tokens, nll, kl if model.is_latent else None, shared)

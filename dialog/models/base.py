@@ -10,7 +10,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,15 @@ from dialog.errors import UsageError
 from dialog.models.config import Settings
 from dialog.text.batches import Batch, Utterances
 
-__all__ = ["ContextState", "DecoderState", "LatentGaussians", "LossParts", "ReplyModel", "State"]
+__all__ = [
+    "ContextState",
+    "DecoderState",
+    "LatentGaussians",
+    "LossParts",
+    "PosteriorKL",
+    "ReplyModel",
+    "State",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +40,49 @@ class LossParts:
         kl: (reply, latent) nats of KL(posterior || prior), or None for a model without a latent.
         auxiliary: further terms (reply,) in nats by name: `uniform` (the cross-entropy against the
             uniform distribution, for label smoothing), `bag_of_words`.
+        conversation_kl: (conversation, latent) nats of the KL of the latent that the replies of a window share,
+            or None for a model without one.
     """
 
     nll: Tensor
     num_tokens: Tensor
     kl: Tensor | None = None
     auxiliary: Mapping[str, Tensor] = field(default_factory=dict)
+    conversation_kl: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PosteriorKL:
+    """KL(posterior || prior) of the latents of a batch, raw, in nats.
+
+    Attributes:
+        reply: (reply, latent).
+        conversation: (conversation, latent) of the latent that a window's replies share, or None without one.
+    """
+
+    reply: Tensor
+    conversation: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LatentGaussians:
-    """Prior p(z|c) and posterior q(z|c,x) of replies, diagonal Gaussians by mean and standard deviation.
+    """Prior p(z|c) and posterior q(z|c,x), diagonal Gaussians by mean and standard deviation.
+
+    A row is a reply; in `conversation` it is a window.
 
     Attributes:
         prior_loc: (reply, latent).
         prior_scale: (reply, latent).
         posterior_loc: (reply, latent).
         posterior_scale: (reply, latent).
+        conversation: of the latent that the replies of a window share, or None without one.
     """
 
     prior_loc: Tensor
     prior_scale: Tensor
     posterior_loc: Tensor
     posterior_scale: Tensor
+    conversation: "LatentGaussians | None" = None
 
 
 class State:
@@ -129,6 +157,8 @@ class ReplyModel(nn.Module, ABC):
     config: Settings
     is_latent: ClassVar[bool] = False
     """Whether the model has a latent variable z."""
+    bound_unit: ClassVar[Literal["reply", "conversation"]] = "reply"
+    """What a row of `log_weights` is: replies whose latent is shared have one weight, that of their window."""
 
     @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator, state: ContextState | None = None) -> LossParts:
@@ -196,14 +226,16 @@ class ReplyModel(nn.Module, ABC):
     def log_weights(
         self, batch: Batch, num_samples: int, generator: torch.Generator, state: ContextState | None = None
     ) -> Tensor:
-        """Returns log p(x|z) + log p(z|c) - log q(z|c,x), (reply, sample), z drawn from the posterior.
+        """Returns log p(x|z) + log p(z|c) - log q(z|c,x), (unit, sample), z drawn from the posterior.
+
+        A unit is a reply, or for a model whose `bound_unit` says so a window, x then all its targets.
 
         The context and the reply are read once for all samples; memory does not grow with their number,
         but for the result. No gradient flows, and the decoder drops nothing.
 
         Args:
             batch: windows of conversations, on the model's device.
-            num_samples: z of each reply.
+            num_samples: z of each unit.
             generator: on the model's device; draws z.
             state: what was read before the windows' first turns; the empty context if None.
 
@@ -212,16 +244,24 @@ class ReplyModel(nn.Module, ABC):
         """
         raise self._without_latent()
 
-    def posterior_kl(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Returns `loss`'s KL(posterior || prior), (reply, latent), for the same draws; nothing is decoded.
+    def posterior_kl(self, batch: Batch, generator: torch.Generator) -> PosteriorKL:
+        """Returns `loss`'s KL(posterior || prior) for the same draws; nothing is decoded.
 
         Raises:
             UsageError: the model has no latent variable.
         """
         raise self._without_latent()
 
-    def describe_latents(self, batch: Batch, state: ContextState | None = None) -> LatentGaussians:
-        """Returns prior and posterior of each target's z; nothing is drawn, and no gradient flows.
+    def describe_latents(
+        self, batch: Batch, state: ContextState | None = None, generator: torch.Generator | None = None
+    ) -> LatentGaussians:
+        """Returns prior and posterior of each target's z, without gradients.
+
+        Args:
+            batch: windows of conversations, on the model's device.
+            state: what was read before the windows' first turns; the empty context if None.
+            generator: on the model's device; draws the latent that a window's replies share, if there is one,
+                since their own depends on it. None takes its posterior mean.
 
         Raises:
             UsageError: the model has no latent variable.

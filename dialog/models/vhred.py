@@ -19,7 +19,14 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from dialog.layers.latent import DiagonalGaussian, diagonal_gaussian, draw
-from dialog.models.base import ContextState, DecoderState, LatentGaussians, LossParts, ReplyModel
+from dialog.models.base import (
+    ContextState,
+    DecoderState,
+    LatentGaussians,
+    LossParts,
+    PosteriorKL,
+    ReplyModel,
+)
 from dialog.models.config import Settings, setting
 from dialog.models.hierarchy import HierarchicalContext, HierarchicalState, Reading
 from dialog.models.parts import (
@@ -178,14 +185,16 @@ class VHRED(ReplyModel):
                 done[reply] += samples
         return weights
 
-    def posterior_kl(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def posterior_kl(self, batch: Batch, generator: torch.Generator) -> PosteriorKL:
         """See `ReplyModel.posterior_kl`."""
         _, prior, posterior = self._infer(batch, generator, None)
-        return kl_divergence(posterior.base_dist, prior.base_dist)
+        return PosteriorKL(kl_divergence(posterior.base_dist, prior.base_dist))
 
     @torch.no_grad()
-    def describe_latents(self, batch: Batch, state: ContextState | None = None) -> LatentGaussians:
-        """See `ReplyModel.describe_latents`."""
+    def describe_latents(
+        self, batch: Batch, state: ContextState | None = None, generator: torch.Generator | None = None
+    ) -> LatentGaussians:
+        """See `ReplyModel.describe_latents`; nothing is drawn."""
         _, prior, posterior = self._infer(batch, torch.Generator(batch.device), state)
         return LatentGaussians(
             prior.base_dist.loc, prior.base_dist.scale, posterior.base_dist.loc, posterior.base_dist.scale

@@ -36,7 +36,8 @@ def model_card(
     """
     latent = model.is_latent
     kind = "reply" if config.direction == "forward" else "backward"
-    bound = "upper bound of the NLL: ELBO, one posterior sample a reply" if latent else "NLL"
+    samples = "reply" if model.bound_unit == "reply" else "reply and conversation"
+    bound = f"upper bound of the NLL: ELBO, one posterior sample a {samples}" if latent else "NLL"
     sections = [
         f"# {name}\n\nA {kind} model ({type(model).__name__}, {model.num_parameters:,} parameters) trained by "
         f"`hred train`. {_PURPOSES[config.direction]}\n",

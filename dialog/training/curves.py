@@ -120,6 +120,10 @@ def _kl(panel: "Axes", train: Lines, valid: Lines) -> None:
     panel.set_title("KL a reply, nats")
     _plot(panel, train, "kl_per_reply", label="training", linewidth=1, alpha=0.7)
     _plot(panel, valid, "kl_per_reply", label="validation")
+    shared = "conversation_kl_per_conversation"
+    if any(line.get(shared) is not None for line in (*train, *valid)):
+        panel.set_title("KL a reply, and a conversation's own, nats")
+        _plot(panel, valid, shared, label="conversation's, validation", linestyle="--")
     weight = panel.twinx()
     weight.set_ylabel("KL weight (dotted)")
     weight.set_ylim(-0.05, 1.05)

@@ -99,6 +99,8 @@ class IntervalSums:
         self._nll, self._kl = state.get("nll", 0.0), state.get("kl", 0.0)
         self._replies, self._tokens = int(state.get("replies", 0)), int(state.get("tokens", 0))
         self._has_kl = "kl" in state
+        self._conversation_kl = state.get("conversation_kl", 0.0)
+        self._conversations = int(state.get("conversations", 0))
 
     def add(self, totals: UpdateTotals) -> None:
         """Adds the sums of one update."""
@@ -106,6 +108,9 @@ class IntervalSums:
         if totals.kl is not None:
             self._has_kl = True
             self._kl += totals.kl
+        if totals.conversation_kl is not None:
+            self._conversation_kl += totals.conversation_kl
+            self._conversations += totals.num_conversations
         self._replies += totals.num_replies
         self._tokens += totals.num_tokens
 
@@ -117,13 +122,17 @@ class IntervalSums:
         """Returns what is needed to go on with these sums: nats, counts and seconds."""
         sums = {"nll": self._nll, "replies": self._replies, "tokens": self._tokens}
         kl = {"kl": self._kl} if self._has_kl else {}
+        if self._conversations:
+            kl |= {"conversation_kl": self._conversation_kl, "conversations": self._conversations}
         return {**sums, **kl, "seconds": time.perf_counter() - self._since}
 
     def metrics(self) -> dict[str, float | None]:
-        """Returns nats a token (raw KL included), KL a reply, and target tokens a second."""
+        """Returns nats a token (raw KL included), KL a reply and a window, and target tokens a second."""
         seconds = max(time.perf_counter() - self._since, 1e-9)
+        shared = self._conversation_kl / self._conversations if self._conversations else None
         return {
-            "nats_per_token": (self._nll + self._kl) / self._tokens,
+            "nats_per_token": (self._nll + self._kl + self._conversation_kl) / self._tokens,
             "kl_per_reply": self._kl / self._replies if self._has_kl else None,
+            "conversation_kl_per_conversation": shared,
             "tokens_per_second": self._tokens / seconds,
         }

@@ -1,12 +1,15 @@
 """What training minimises, in nats per target token.
 
-    [ sum NLL + epsilon (sum uniform - sum NLL) + weight KL' + lambda sum bag_of_words ] / sum target tokens
+    [ sum NLL + epsilon (sum uniform - sum NLL) + weight (KL' + KL'_conversation) + lambda sum bag_of_words ]
+    / sum target tokens
 
 with label smoothing epsilon, KL weight `weight`, and KL' the KL after free bits: for each dimension the
 larger of lambda_d and its mean over the replies, times the number of replies (Kingma et al. 2016,
-"Improved Variational Inference with Inverse Autoregressive Flow", appendix C.8).
+"Improved Variational Inference with Inverse Autoregressive Flow", appendix C.8). KL'_conversation is the same of
+the latent that the replies of a window share, for a model that has one: its dimensions have means of their
+own, over windows.
 
-All sums are those of an update: over its batches, on all processes. A batch's share of the objective needs two
+All sums are those of an update: over its batches, on all processes. A batch's share of the objective needs
 figures of the whole update, the target tokens and the mean KL of each dimension. Then the shares add up to the
 objective, and their gradients to its gradient: n max(lambda, mean) is n lambda for a dimension below
 lambda, which is lambda for each reply of each batch and has no gradient, and else the sum of the KL of
@@ -31,10 +34,12 @@ class Whole:
     Attributes:
         num_tokens: target tokens of all its batches.
         mean_kl: (latent,) nats, the mean over all their replies, without gradient; None if no free bits ask.
+        mean_conversation_kl: the same of the latent that a window's replies share, the mean over all windows.
     """
 
     num_tokens: int
     mean_kl: Tensor | None = None
+    mean_conversation_kl: Tensor | None = None
 
 
 def needs_mean_kl(config: TrainingConfig) -> bool:
@@ -56,15 +61,19 @@ def objective(parts: LossParts, config: TrainingConfig, weight: float, whole: Wh
         smoothing = config.label_smoothing
         total = (1 - smoothing) * total + smoothing * parts.auxiliary["uniform"].sum()
     if parts.kl is not None and isinstance(config, LatentTrainingConfig):
-        total = total + weight * _after_free_bits(parts.kl, config.free_bits, whole)
+        mean = None if whole is None else whole.mean_kl
+        total = total + weight * _after_free_bits(parts.kl, config.free_bits, mean)
+        if parts.conversation_kl is not None:
+            mean = None if whole is None else whole.mean_conversation_kl
+            total = total + weight * _after_free_bits(parts.conversation_kl, config.free_bits, mean)
         if "bag_of_words" in parts.auxiliary:
             total = total + config.bag_of_words_weight * parts.auxiliary["bag_of_words"].sum()
     return total / (parts.num_tokens.sum() if whole is None else whole.num_tokens)
 
 
-def _after_free_bits(kl: Tensor, free_bits: float, whole: Whole | None) -> Tensor:
+def _after_free_bits(kl: Tensor, free_bits: float, mean: Tensor | None) -> Tensor:
     if free_bits == 0:
         return kl.sum()
-    mean = kl.detach().mean(0) if whole is None or whole.mean_kl is None else whole.mean_kl  # (latent,)
+    mean = kl.detach().mean(0) if mean is None else mean  # (latent,)
     is_free = mean < free_bits  # not where the mean is no number: that must be seen
     return torch.where(is_free, len(kl) * free_bits, kl.sum(0)).sum()

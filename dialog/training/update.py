@@ -21,7 +21,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from dialog.models.base import LossParts, ReplyModel
+from dialog.models.base import LossParts, PosteriorKL, ReplyModel
 from dialog.text.batches import Batch
 from dialog.training.config import TrainingConfig
 from dialog.training.distributed import Workers
@@ -50,10 +50,12 @@ class UpdateTotals:
     Attributes:
         objective: what was minimised, nats per target token.
         nll: nats.
-        kl: nats, raw; None for a model without a latent variable.
+        kl: nats, raw, of the replies' latents; None for a model without a latent variable.
         num_replies: that were scored.
         num_tokens: of these, the end tokens counted.
         not_finite: the processes whose share of the objective is no number.
+        conversation_kl: nats, raw, of the latents that windows share; None for a model without them.
+        num_conversations: windows that `conversation_kl` is of.
     """
 
     objective: float
@@ -62,6 +64,8 @@ class UpdateTotals:
     num_replies: int
     num_tokens: int
     not_finite: tuple[int, ...] = ()
+    conversation_kl: float | None = None
+    num_conversations: int = 0
 
 
 def parts_of(num_batches: int, rank: int, num_workers: int) -> list[Part]:
@@ -105,22 +109,23 @@ def add_gradients(
     Raises:
         WorkerLostError: another process has ended.
     """
-    mean_kl = None
+    whole = Whole(num_tokens)
     if needs_mean_kl(config) and len(batches) > 1:
         with torch.no_grad(), accelerator.autocast():
             bare: ReplyModel = accelerator.unwrap_model(model)
             kl = [(bare.posterior_kl(batch, generator(part)), part.counts) for batch, part in batches]
-        mean_kl = _mean_kl(kl, workers)
+        whole = _with_mean_kl(num_tokens, kl, workers)
     sums = _Sums()
     for number, (batch, part) in enumerate(batches, start=1):
         is_last = number == len(batches)
         with contextlib.nullcontext() if is_last else accelerator.no_sync(model):
             parts: LossParts = model(batch, generator(part))
             if needs_mean_kl(config) and len(batches) == 1 and parts.kl is not None:
-                mean_kl = _mean_kl([(parts.kl.detach(), part.counts)], workers)
-            value = objective(parts, config, weight, Whole(num_tokens, mean_kl))
+                own = PosteriorKL(parts.kl, parts.conversation_kl)
+                whole = _with_mean_kl(num_tokens, [(own, part.counts)], workers)
+            value = objective(parts, config, weight, whole)
             if part.counts:
-                sums.add(value, parts.nll, parts.kl, parts.num_tokens)
+                sums.add(value, parts)
             if is_last:
                 totals = sums.gathered(workers)
                 if totals.not_finite:
@@ -130,35 +135,53 @@ def add_gradients(
     return totals
 
 
-def _mean_kl(kl: Sequence[tuple[Tensor, bool]], workers: Workers) -> Tensor:
-    """Returns the mean over the replies of all processes, (latent,)."""
+def _with_mean_kl(num_tokens: int, kl: Sequence[tuple[PosteriorKL, bool]], workers: Workers) -> Whole:
+    """Returns the figures of the update, its mean KL over the replies and windows of all processes."""
+    means = [_mean([(values.reply, counts) for values, counts in kl], workers)]
+    shared = [(values.conversation, counts) for values, counts in kl if values.conversation is not None]
+    if shared:
+        means.append(_mean(shared, workers))
+    return Whole(num_tokens, *means)
+
+
+def _mean(kl: Sequence[tuple[Tensor, bool]], workers: Workers) -> Tensor:
+    """Returns the mean over the rows of all processes, (latent,), without gradient."""
     first = kl[0][0]
     sums = torch.zeros(first.shape[1] + 1, dtype=torch.float64)
     for values, counts in kl:
         if counts:
-            sums[:-1] += values.double().sum(0).cpu()
+            sums[:-1] += values.detach().double().sum(0).cpu()
             sums[-1] += len(values)
     sums = workers.sum(sums)
     return (sums[:-1] / sums[-1]).to(first)
 
 
 class _Sums:
-    """Of this process, in the order objective, nll, kl, replies, tokens; `has_kl` behind them."""
+    """Of this process: objective, nll, kl, conversation KL, tokens; replies, windows; which KL there is."""
 
     def __init__(self) -> None:
-        self._values: Tensor = torch.zeros(6, dtype=torch.float64)
+        self._values: Tensor = torch.zeros(9, dtype=torch.float64)
 
-    def add(self, value: Tensor, nll: Tensor, kl: Tensor | None, num_tokens: Tensor) -> None:
-        raw = nll.new_zeros(()) if kl is None else kl.detach().sum()
-        figures = [value.detach(), nll.detach().sum(), raw, num_tokens.sum()]
-        objective, total, divergence, tokens = torch.stack([figure.double() for figure in figures]).tolist()
-        self._values += torch.tensor(
-            [objective, total, divergence, len(nll), tokens, float(kl is not None)], dtype=torch.float64
-        )
+    def add(self, value: Tensor, parts: LossParts) -> None:
+        kl, shared = parts.kl, parts.conversation_kl
+        raw = [parts.nll.new_zeros(()) if one is None else one.detach().sum() for one in (kl, shared)]
+        figures = [value.detach(), parts.nll.detach().sum(), *raw, parts.num_tokens.sum()]
+        counts = [len(parts.nll), 0 if shared is None else len(shared), kl is not None, shared is not None]
+        sums = torch.stack([figure.double() for figure in figures]).tolist()
+        self._values += torch.tensor([*sums, *counts], dtype=torch.float64)
 
     def gathered(self, workers: Workers) -> UpdateTotals:
         """Returns the sums over all processes, added in the order of the processes on each."""
         rows = workers.gather(self._values)
-        objective, nll, kl, replies, tokens, has_kl = rows.sum(0).tolist()
+        objective, nll, kl, shared, tokens, replies, windows, has_kl, has_shared = rows.sum(0).tolist()
         bad = tuple(torch.nonzero(~rows.isfinite().all(1)).flatten().tolist())
-        return UpdateTotals(objective, nll, kl if has_kl else None, round(replies), round(tokens), bad)
+        return UpdateTotals(
+            objective,
+            nll,
+            kl if has_kl else None,
+            round(replies),
+            round(tokens),
+            bad,
+            shared if has_shared else None,
+            round(windows),
+        )

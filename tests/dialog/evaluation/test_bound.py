@@ -11,6 +11,7 @@ from dialog.errors import CorpusError
 from dialog.evaluation.bound import evaluate_bound, importance_bound
 from dialog.evaluation.likelihood import evaluate_likelihood
 from dialog.models.base import ReplyModel
+from dialog.models.vhred import VHRED
 from dialog.text.batches import collate, utterances_of
 from tests.dialog.evaluation.test_likelihood import Talks
 from tests.dialog.models.tiny import generators, make_model, random_windows, scored, states_before
@@ -143,3 +144,33 @@ def test_errors_are_those_of_many_splits_drawn_anew() -> None:
     one = evaluate_bound(model, Talks(turns=(4,)), 1)
     assert one.nats_per_token_error is None
     assert one.perplexity_error is None
+
+
+class OfConversations(VHRED):
+    """A VHRED whose replies are weighed together, those of a window as one."""
+
+    bound_unit = "conversation"
+
+    def log_weights(self, batch, num_samples, generator, state=None):
+        of_replies = super().log_weights(batch, num_samples, generator, state)
+        return of_replies.new_zeros(batch.num_conversations, num_samples).index_add(
+            0, batch.target_conversations, of_replies
+        )
+
+
+@pytest.mark.parametrize("limit", [None, 5])
+@pytest.mark.parametrize("window_turns", [128, 4])
+def test_a_unit_may_be_a_conversation(limit, window_turns) -> None:
+    """With one sample a weight is a product whose logarithm is a sum, so grouping must change no figure."""
+    of_replies = make_model("vhred")
+    of_conversations = make_model("vhred")
+    of_conversations.__class__ = OfConversations
+    split, limits = Talks(every_target=False), {"max_replies": limit, "window_turns": window_turns}
+    one, other = (evaluate_bound(m, split, 1, **limits) for m in (of_replies, of_conversations))
+    assert (one.unit, other.unit) == ("reply", "conversation")
+    for name, figure in one.to_json().items():
+        if name != "kind":
+            assert other.to_json()[name] == pytest.approx(figure, rel=1e-12)
+    assert "1 samples a conversation" in str(other.to_json()["kind"])
+    several = evaluate_bound(of_conversations, split, 50, **limits)
+    assert several.elbo_nats > several.nats  # of the same samples, by Jensen

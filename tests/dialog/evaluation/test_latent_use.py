@@ -59,7 +59,7 @@ def test_posteriors_that_are_all_the_same_have_none() -> None:
 
 
 def test_sums_are_the_same_however_replies_come_and_choose_at_random(monkeypatch) -> None:
-    monkeypatch.setattr(latent, "_MUTUAL_REPLIES", 30)
+    monkeypatch.setattr(latent, "_MUTUAL_UNITS", 30)
     some = LatentGaussians(
         normal(90, 4), normal(90, 4, seed=3).exp(), normal(90, 4, seed=4), normal(90, 4).exp()
     )
@@ -100,10 +100,10 @@ def lively(model: ReplyModel) -> ReplyModel:
 def test_kl_of_the_dimensions_is_that_of_the_loss(window_turns) -> None:
     model, split = lively(make_model("vhred")), Talks()
     found = evaluate_latent(model, split, window_turns=window_turns)
-    assert found.num_replies == split.targets.sum()
+    assert found.num_units == split.targets.sum()
     assert len(found.kl) == 3
     assert sum(found.kl) == pytest.approx(evaluate_likelihood(model, split).kl_per_reply)
-    assert 0 < found.mutual_information <= math.log(found.mutual_information_replies) + 1e-9
+    assert 0 < found.mutual_information <= math.log(found.mutual_information_units) + 1e-9
     assert found.mutual_information + found.marginal_kl == pytest.approx(sum(found.kl))
     assert found.active_units == found.active_units_given_context == 3
 

@@ -169,6 +169,18 @@ def test_interval_sums_weigh_by_tokens_and_count_the_raw_kl() -> None:
     metrics = sums.metrics()
     assert metrics["nats_per_token"] == pytest.approx((8 + 2) / 5)
     assert metrics["kl_per_reply"] == pytest.approx(2 / 3)
+    assert metrics["conversation_kl_per_conversation"] is None
+
+
+def test_interval_sums_keep_the_kl_of_conversations_apart() -> None:
+    sums = IntervalSums()
+    for kl, conversations in ((5.0, 2), (1.0, 1)):
+        sums.add(UpdateTotals(9.9, 6.0, 1.0, 4, 5, conversation_kl=kl, num_conversations=conversations))
+    sums = IntervalSums(json.loads(json.dumps(sums.state())))
+    metrics = sums.metrics()
+    assert metrics["nats_per_token"] == pytest.approx((12 + 2 + 6) / 10)
+    assert metrics["kl_per_reply"] == pytest.approx(2 / 8)
+    assert metrics["conversation_kl_per_conversation"] == pytest.approx(6 / 3)
 
 
 def test_keeping_memory_can_be_asked_for_twice() -> None:

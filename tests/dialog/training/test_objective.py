@@ -52,6 +52,21 @@ def test_free_bits_stop_the_gradient_of_small_dimensions_alone() -> None:
     assert kl.grad.tolist() == [[0.0, 0.25, 0.0], [0.0, 0.25, 0.0]]
 
 
+def test_the_kl_of_conversations_counts_once_a_conversation_with_free_bits_of_its_own() -> None:
+    """The means of its dimensions are over conversations, of which there are fewer than replies."""
+    shared = torch.tensor([[7.0, 0.2]], requires_grad=True)
+    parts = LossParts(PARTS.nll, PARTS.num_tokens, PARTS.kl, conversation_kl=shared)
+    assert objective(parts, LatentTrainingConfig(), 0.5).item() == pytest.approx((8 + 0.5 * (6.6 + 7.2)) / 4)
+    free = objective(parts, LatentTrainingConfig(free_bits=0.5), 1.0)
+    assert free.item() == pytest.approx((8 + 2 * (0.5 + 3.0 + 0.5) + 7.0 + 0.5) / 4)
+    free.backward()
+    assert shared.grad is not None
+    assert shared.grad.tolist() == [[0.25, 0.0]]
+    whole = Whole(10, torch.full((3,), 9.0), torch.tensor([0.1, 0.9]))
+    share = objective(parts, LatentTrainingConfig(free_bits=0.5), 1.0, whole)
+    assert share.item() == pytest.approx((8 + 6.6 + 0.5 + 0.2) / 10)
+
+
 def test_label_smoothing_mixes_in_the_uniform_part_and_leaves_the_kl() -> None:
     assert value(label_smoothing=0.1) == pytest.approx((0.9 * 8 + 0.1 * 12 + 6.6) / 4)
 
@@ -64,7 +79,10 @@ EVERY_TERM = {"label_smoothing": 0.1, "bag_of_words_weight": 0.5}
 
 
 def random_parts(sizes: list[int], seed: int) -> list[LossParts]:
-    """Returns the parts of batches of `sizes` replies; a KL of some dimensions is large and of some small."""
+    """Returns the parts of batches of `sizes` replies, of half as many conversations and one more.
+
+    A KL of some dimensions is large and of some small.
+    """
     draw = torch.Generator().manual_seed(seed)
 
     def nats(*shape: int) -> torch.Tensor:
@@ -77,24 +95,25 @@ def random_parts(sizes: list[int], seed: int) -> list[LossParts]:
             torch.randint(1, 9, (size,), generator=draw),
             (scale * nats(size, 3)).requires_grad_(),
             {"uniform": nats(size).requires_grad_(), "bag_of_words": nats(size).requires_grad_()},
+            (scale[:2] * nats(size // 2 + 1, 2)).requires_grad_(),
         )
         for size in sizes
     ]
 
 
 def leaves(parts: LossParts) -> list[torch.Tensor]:
-    assert parts.kl is not None
-    return [parts.nll, parts.kl, *parts.auxiliary.values()]
+    assert parts.kl is not None and parts.conversation_kl is not None
+    return [parts.nll, parts.kl, *parts.auxiliary.values(), parts.conversation_kl]
 
 
 def together(some: list[LossParts]) -> LossParts:
     """Returns one batch of all replies, cut off from the graph of its parts."""
-    nll, kl, uniform, words = (
+    nll, kl, uniform, words, shared = (
         torch.cat(column).detach().requires_grad_()
         for column in zip(*(leaves(parts) for parts in some), strict=True)
     )
     counts = torch.cat([parts.num_tokens for parts in some])
-    return LossParts(nll, counts, kl, {"uniform": uniform, "bag_of_words": words})
+    return LossParts(nll, counts, kl, {"uniform": uniform, "bag_of_words": words}, shared)
 
 
 @settings(max_examples=100)
@@ -107,8 +126,9 @@ def test_the_shares_of_batches_add_up_to_the_objective_of_all_at_once(sizes, see
     config = LatentTrainingConfig(free_bits=free_bits, **EVERY_TERM)
     some = random_parts(sizes, seed)
     whole = together(some)
-    assert whole.kl is not None
-    figures = Whole(int(whole.num_tokens.sum()), whole.kl.detach().mean(0) if free_bits else None)
+    assert whole.kl is not None and whole.conversation_kl is not None
+    means = [kl.detach().mean(0) if free_bits else None for kl in (whole.kl, whole.conversation_kl)]
+    figures = Whole(int(whole.num_tokens.sum()), *means)
     shares = [objective(parts, config, 0.7, figures) for parts in some]
     wanted = objective(whole, config, 0.7)
     assert sum(share.item() for share in shares) == pytest.approx(wanted.item(), rel=1e-12)
