@@ -8,7 +8,9 @@ from dialog.layers.attention import Attended, Attention, AttentionOptions, make_
 SIZE = 4
 """Of queries and of values, so that every kind can be made."""
 
-KINDS = {kind: AttentionOptions(kind) for kind in ("additive", "dot", "general")}
+KINDS = {
+    kind: AttentionOptions(kind, heads=2) for kind in ("additive", "dot", "general", "multihead", "hard")
+}
 
 
 def layer_of(name: str, query_size: int = SIZE, value_size: int = SIZE) -> Attention:

@@ -69,10 +69,43 @@ def of_one_query(
     return weights @ s, weights, gradients
 
 
-SOFT = {
+def multihead(
+    p: Gradients, q: np.ndarray, s: np.ndarray, g: np.ndarray, h: np.ndarray, heads: int = 2
+) -> tuple[np.ndarray, np.ndarray, Gradients]:
+    """Vaswani et al. 2017, section 3.2.2, of one query; arguments as in `of_one_query`."""
+    w_q, w_k, w_v, w_o = (p[f"{name}.weight"] for name in ("query", "key", "value", "output"))
+    projected, keys, values = w_q @ q, s @ w_k.T, s @ w_v.T
+    size = len(projected) // heads
+    of_heads = w_o.T @ g
+    weights, concatenated = np.zeros(len(s)), np.zeros(len(projected))
+    of_projected, of_keys, of_values = (np.zeros_like(array) for array in (projected, keys, values))
+    for head in range(heads):
+        own = slice(head * size, (head + 1) * size)
+        shares = softmax(keys[:, own] @ projected[own] / np.sqrt(size))
+        concatenated[own] = shares @ values[:, own]
+        weights += shares / heads
+        energies = softmax_back(shares, values[:, own] @ of_heads[own] + h / heads) / np.sqrt(size)
+        of_projected[own] = energies @ keys[:, own]
+        of_keys[:, own] = np.outer(energies, projected[own])
+        of_values[:, own] = np.outer(shares, of_heads[own])
+    return (
+        w_o @ concatenated,
+        weights,
+        {
+            "query": w_q.T @ of_projected,
+            "values": of_keys @ w_k + of_values @ w_v,
+            "query.weight": np.outer(of_projected, q),
+            "key.weight": of_keys.T @ s,
+            "value.weight": of_values.T @ s,
+            "output.weight": np.outer(g, concatenated),
+        },
+    )
+
+
+SOFT: dict[str, Callable[..., tuple[np.ndarray, np.ndarray, Gradients]]] = {
     name: (lambda *rest, score=score: of_one_query(score, *rest))
     for name, score in {"additive": additive, "dot": dot, "general": general}.items()
-}
+} | {"multihead": multihead}
 
 
 def reference(
