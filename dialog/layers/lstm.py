@@ -1,0 +1,100 @@
+"""Long short-term memory.
+
+Hochreiter and Schmidhuber 1997, "Long Short-Term Memory", with the forget gate of Gers et al. 2000, "Learning
+to Forget"; its bias starts at 1, so that a cell keeps what it has until it learns to drop it:
+
+    i_t = sigmoid(W_ii x_t + b_ii + W_hi h_{t-1} + b_hi)
+    f_t = sigmoid(W_if x_t + b_if + W_hf h_{t-1} + b_hf)
+    g_t = tanh(W_ig x_t + b_ig + W_hg h_{t-1} + b_hg)
+    o_t = sigmoid(W_io x_t + b_io + W_ho h_{t-1} + b_ho)
+    c_t = f_t c_{t-1} + i_t g_t
+    h_t = o_t tanh(c_t)
+
+| paper | here |
+|---|---|
+| W_i, b_i and W_h, b_h | `weight_input`, …, rows in the order i, f, g, o |
+| c | `cells`, the constant error carousel; a state is [h; c] |
+"""
+
+import torch
+from torch import Tensor
+
+from dialog.layers.fused import FusedLayer
+from dialog.layers.scan import CellRule, RecurrentProduct, Tensors, Trace
+
+__all__ = ["LSTMLayer"]
+
+
+class _LSTMRule(CellRule):
+    """Kept: the gates (token, 4 * hidden) after their functions, and tanh(c_t)."""
+
+    num_gates = 4
+    has_cell = True
+
+    def keep(self, gates: Tensor, bias: Tensor, own: Tensors) -> Tensors:
+        gates = gates + bias
+        return gates, gates.new_empty(len(gates), gates.shape[1] // 4)
+
+    def advance(self, trace: Trace, block: slice, product: RecurrentProduct) -> None:
+        size = trace.outputs.shape[1]
+        gates, squashed = trace.kept[0][block], trace.kept[1][block]
+        product.add_to(gates, trace.seen[block])
+        gates[:, : 2 * size].sigmoid_()
+        gates[:, 2 * size : 3 * size].tanh_()
+        gates[:, 3 * size :].sigmoid_()
+        cell = trace.cells[block]
+        torch.mul(gates[:, :size], gates[:, 2 * size : 3 * size], out=cell)
+        cell.addcmul_(gates[:, size : 2 * size], trace.cells_before[block])
+        torch.tanh(cell, out=squashed)
+        torch.mul(gates[:, 3 * size :], squashed, out=trace.outputs[block])
+
+    def factors(self, trace: Trace) -> Tensors:
+        gates, squashed = trace.kept
+        entered, kept, candidate, shown = gates.chunk(4, dim=1)
+        to_gates = torch.cat(
+            [
+                candidate * entered * (1 - entered),
+                trace.cells_before * kept * (1 - kept),
+                entered * (1 - candidate * candidate),
+            ],
+            dim=1,
+        )
+        to_output = squashed * shown * (1 - shown)
+        to_cell = shown * (1 - squashed * squashed)
+        return to_gates.view(len(gates), 3, -1), to_output, to_cell
+
+    def retreat(
+        self,
+        trace: Trace,
+        factors: Tensors,
+        block: slice,
+        arriving: tuple[Tensor, Tensor],
+        inner: Tensor,
+        product: RecurrentProduct,
+    ) -> tuple[Tensor, Tensor]:
+        size = inner.shape[1] // 4
+        to_gates, to_output, to_cell = factors
+        hidden, cell = arriving
+        torch.mul(hidden, to_output[block], out=inner[:, 3 * size :])
+        cell.addcmul_(hidden, to_cell[block])
+        of_gates = inner[:, : 3 * size].view(len(inner), 3, size)
+        torch.mul(cell[:, None], to_gates[block], out=of_gates)
+        return product.back(inner), cell * trace.kept[0][block, size : 2 * size]
+
+
+class LSTMLayer(FusedLayer):
+    """An LSTM."""
+
+    rule = _LSTMRule()
+    kernel = "lstm"
+
+    @torch.no_grad()
+    def _draw(self) -> None:
+        super()._draw()
+        self.bias_input[self.hidden_size : 2 * self.hidden_size] = 1
+
+    def _advance(self, gates: Tensor, seen: Tensor, hidden: Tensor, cell: Tensor | None) -> Tensor:
+        assert cell is not None
+        entered, kept, candidate, shown = (gates + self._hidden_product(seen)).chunk(4, dim=1)
+        cell = torch.sigmoid(kept) * cell + torch.sigmoid(entered) * torch.tanh(candidate)
+        return torch.cat([torch.sigmoid(shown) * torch.tanh(cell), cell], dim=1)
