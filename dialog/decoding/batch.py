@@ -133,8 +133,15 @@ class DecodingBatch:
         return sum(row is not None for row in self._rows)
 
     @torch.inference_mode()
-    def join(self, drafts: Sequence[Draft], state: DecoderState) -> None:
-        """Takes replies in, with their planned states, a row each; a beam search then has several."""
+    def join(self, drafts: Sequence[Draft], state: DecoderState, first: int = BOS) -> None:
+        """Takes replies in, with their planned states, a row each; a beam search then has several.
+
+        Args:
+            drafts: not begun.
+            state: a row for each.
+            first: the token that each reads first; the last of a prompt, where `state` has read the tokens
+                before it.
+        """
         rows: list[Draft | _Search | None] = []
         origins: list[int] = []
         for place, draft in enumerate(drafts):
@@ -148,7 +155,7 @@ class DecodingBatch:
                 search = _Search([draft])
                 rows += [search] * search.beam.num_rows
                 origins += [place] * search.beam.num_rows
-        tokens = torch.full((len(rows),), BOS, device=state.device)
+        tokens = torch.full((len(rows),), first, device=state.device)
         state = state if origins == list(range(len(drafts))) else state.select(origins)
         self._leave_alone()
         self._compact()

@@ -14,7 +14,16 @@ from dialog.errors import ConfigError, UsageError
 if TYPE_CHECKING:
     from dialog.models.base import ReplyModel
 
-__all__ = ["MODELS", "Ability", "ModelEntry", "build_model", "check_answers", "model_class", "model_name"]
+__all__ = [
+    "MODELS",
+    "Ability",
+    "ModelEntry",
+    "build_model",
+    "check_answers",
+    "check_generates",
+    "model_class",
+    "model_name",
+]
 
 Ability = Literal["reply", "generate", "reconstruct"]
 """`reply`: answers a conversation. `generate`: makes text without any context. `reconstruct`: says again what
@@ -141,3 +150,14 @@ def check_answers(name: str, direction: str, run: object) -> None:
             f"{run} was trained backwards: it guesses the turn before a reply and answers nothing; "
             "give it as --backward to `hred reply` with another model"
         )
+
+
+def check_generates(name: str, run: object) -> None:
+    """Checks that a trained model makes text without a context.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if "generate" not in MODELS[name].abilities:
+        instead = MODELS[name].instead or f"draw replies from it by `hred reply {run} --context TEXT`"
+        raise UsageError(f"{run} is a run of {name}, which makes no text without a context: {instead}")

@@ -117,11 +117,17 @@ class Tokenizer:
         return tokens
 
     @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        """SentencePiece's name of each token: no two alike, none with white space, a leading space as U+2581."""
+        return tuple(self._processor.id_to_piece(token) for token in range(self.num_tokens))
+
+    @cached_property
     def is_by_words(self) -> bool:
         """Whether no piece crosses a space, as in all that `train_tokenizer` makes; others are taken as well."""
-        pieces = [self._processor.id_to_piece(token) for token in range(self.num_tokens)]
         begins: list[str] = self._processor.encode(["a"], out_type=str)[0]
-        return begins[0].startswith(_SPACE_MARK) and not any(_SPACE_MARK in piece[1:] for piece in pieces)
+        return begins[0].startswith(_SPACE_MARK) and not any(
+            _SPACE_MARK in piece[1:] for piece in self.pieces
+        )
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Returns the text of `tokens`.
