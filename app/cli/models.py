@@ -108,19 +108,19 @@ def _setting(field: "dataclasses.Field[Any]") -> dict[str, Any]:
 
 def _allowed(field: "dataclasses.Field[Any]") -> str:
     """Returns which values a field may have, in words."""
-    metadata, kind = field.metadata, type(field.default)
+    metadata, default = field.metadata, field.default
     if metadata.get("choices"):
         return " | ".join(metadata["choices"])
-    if kind is bool:
+    if isinstance(default, bool):
         return "true | false"
-    if kind is str:
+    if isinstance(default, str):
         return "any text"
     least, below, most = metadata["minimum"], metadata["below"], metadata.get("maximum", math.inf)
-    if kind is int and below < math.inf:
+    if isinstance(default, int) and below < math.inf:
         most, below = min(most, below - 1), math.inf
     words = f"{least:g} or more" if math.isfinite(least) else "any number"
     if most < below:
-        words = f"{least:g} to {most:{'d' if kind is int else 'g'}}"
+        words = f"{least:g} to {int(most) if isinstance(default, int) else most}"
     elif below < math.inf:
         words = f"{least:g} to below {below:g}"
     step = metadata.get("multiple_of", 1)

@@ -107,12 +107,14 @@ def score_texts(
     ids = tokenizer.encode_all(texts)
     with evaluating(model):
         before = model.start(1) if state is None else state
+        costs: list[tuple[float, tuple[float, ...] | None]]
         if model.is_latent:
-            costs = [(_bound(model, one, before, num_samples, seed), None, num_samples) for one in ids]
+            costs = [(_bound(model, one, before, num_samples, seed), None) for one in ids]
         else:
-            costs = [(sum(nats), nats, None) for nats in _token_nats(model, ids, before)]
+            costs = [(sum(nats), nats) for nats in _token_nats(model, ids, before)]
+    samples = num_samples if model.is_latent else None
     return [
-        TextScore(text, (*one, EOS), tuple(tokenizer.pieces[i] for i in (*one, EOS)), *cost)
+        TextScore(text, (*one, EOS), tuple(tokenizer.pieces[i] for i in (*one, EOS)), *cost, samples)
         for text, one, cost in zip(texts, ids, costs, strict=True)
     ]
 
