@@ -48,6 +48,8 @@ class RecurrentLayer(nn.Module, ABC):
 
     rule: ClassVar[CellRule]
     """The cell's part of the scan."""
+    takes_step_products: ClassVar[bool] = True
+    """Whether `step` uses `step_products`, and outputs stay within 1 as those in int8 need."""
 
     def __init__(
         self,
@@ -124,10 +126,10 @@ class RecurrentLayer(nn.Module, ABC):
         hidden, cell, older = self._parts(initial[packing.order])
         starts = torch.cat([hidden, older], dim=1).view(len(hidden), self.depth, self.hidden_size)
         plan = ScanPlan.of(packing, self.reverse, self.skips)
-        own = self._own(inputs)
+        own = self._own()
         return scan(self.rule, plan, gates, starts, cell, self.weight_hidden, self.bias_hidden, *own)
 
-    def _own(self, inputs: Tensor) -> tuple[Tensor, ...]:
+    def _own(self) -> tuple[Tensor, ...]:
         """Returns the tensors that the rule needs beside the weights that all cells have."""
         return ()
 

@@ -27,6 +27,7 @@ from dialog.layers.packing import Packing
 __all__ = ["CellRule", "RecurrentProduct", "ScanPlan", "Trace", "scan"]
 
 Tensors = tuple[Tensor, ...]
+_ALL = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +97,24 @@ class RecurrentProduct:
             return seen @ self._turned
         return (seen.to(self._type) @ self._turned).to(self._own)
 
-    def add_to(self, gates: Tensor, seen: Tensor) -> None:
-        """Adds W s to `gates` (row, gates), in place."""
+    def add_to(self, gates: Tensor, seen: Tensor, which: slice = _ALL) -> None:
+        """Adds W s to `gates` (row, gates), in place; `which` are the rows of W that it takes."""
+        turned = self._turned if which is _ALL else self._weight[which].t()
         if self._type == self._own:
-            gates.addmm_(seen, self._turned)
+            gates.addmm_(seen, turned)
         else:
-            gates.add_(seen.to(self._type) @ self._turned)
+            gates.add_(seen.to(self._type) @ turned)
 
-    def back(self, gradient: Tensor) -> Tensor:
+    def back(self, gradient: Tensor, which: slice = _ALL) -> Tensor:
         """Returns the gradient (row, seen) of s from that of W s."""
+        weight = self._weight if which is _ALL else self._weight[which]
         if self._type == self._own:
-            return gradient @ self._weight
-        return (gradient.to(self._type) @ self._weight).to(self._own)
+            return gradient @ weight
+        return (gradient.to(self._type) @ weight).to(self._own)
 
     def weight_gradient(self, gradient: Tensor, seen: Tensor) -> Tensor:
         """Returns the gradient (gates, seen) of W from those of all tokens."""
         return (gradient.to(self._type).t() @ seen.to(self._type)).to(self._own)
-
-    def part(self, gates: slice) -> "RecurrentProduct":
-        """Returns the product with some rows of the weight."""
-        part = object.__new__(RecurrentProduct)
-        part._weight, part._type, part._own = self._weight[gates], self._type, self._own
-        part._turned = part._weight.t()
-        return part
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +196,7 @@ class CellRule(ABC):
 
     def own_gradients(self, trace: Trace, inner: Tensor, arrived: Tensor) -> Tensors:
         """Returns the gradients of `own`; `arrived` (token, hidden) is all that arrived at h_t."""
-        return ()
+        raise NotImplementedError
 
 
 def scan(
@@ -305,7 +301,9 @@ class _Scan(torch.autograd.Function):
         if run.needs_input_grad[5]:
             weight_gradient = rule.weight_gradient(trace, inner, product)
             bias_gradient = inner.sum(0)
-        of_own = rule.own_gradients(trace, inner, hidden)
+        of_own: Sequence[Tensor | None] = [None] * num_own
+        if any(run.needs_input_grad[7:]):
+            of_own = rule.own_gradients(trace, inner, hidden)
         of_cells = start_cells if rule.has_cell else None
         of_gates = rule.gate_gradient(factors, inner)
         return None, None, of_gates, starts, of_cells, weight_gradient, bias_gradient, *of_own

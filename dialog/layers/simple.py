@@ -1,8 +1,8 @@
-"""Simple recurrent networks and leaky units.
+"""The simple recurrent network, with tanh or max(0, x).
 
 Elman 1990, "Finding Structure in Time":
 
-    h_t = tanh(W_i x_t + b_i + W_h h_{t-1} + b_h)            `SimpleLayer`, or max(0, …) for its relu
+    h_t = tanh(W_i x_t + b_i + W_h h_{t-1} + b_h)            `TanhLayer`; max(0, …) for `ReluLayer`
 
 Le et al. 2015, "A Simple Way to Initialize Recurrent Networks of Rectified Linear Units": with relu, W_h
 starts as the identity, so that a state that nothing is added to stays. With skip connections the identity
@@ -70,6 +70,7 @@ class ReluLayer(FusedLayer):
 
     rule = _ReluRule()
     kernel = "rnn_relu"
+    takes_step_products = False  # outputs know no bound
 
     @torch.no_grad()
     def _draw(self) -> None:
