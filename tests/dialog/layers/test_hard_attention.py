@@ -185,5 +185,5 @@ def test_it_learns_which_place_to_look_at(estimator) -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ConfigError, match="hard_attention=none is unknown; take one of gumbel, reinforce"):
         HardAttention(4, 4, "none")
-    with pytest.raises(ConfigError, match=r"temperature=0\.0 of hard attention is too low"):
+    with pytest.raises(ConfigError, match=r"hard_temperature=0\.0 is too low"):
         AttentionOptions("hard", temperature=0.0)
