@@ -92,12 +92,27 @@ class GRULayer(FusedLayer):
     rule = _GRURule()
     kernel = "gru"
 
+    step_products: tuple[nn.Module, nn.Module] | None = None
+    """What computes W_i x + b_i and W_h s + b_h of a step instead; see `models.int8`."""
+
     def _advance(self, gates: Tensor, seen: Tensor, hidden: Tensor, cell: Tensor | None) -> Tensor:
         recurrent, size = self._hidden_product(seen), self.hidden_size
         reset, update = torch.sigmoid(gates[:, : 2 * size] + recurrent[:, : 2 * size]).split(size, dim=1)
         candidate = torch.tanh(gates[:, 2 * size :] + reset * recurrent[:, 2 * size :])
         new: Tensor = candidate + update * (hidden - candidate)
         return new
+
+    def _input_product(self, inputs: Tensor) -> Tensor:
+        if self.step_products is None:
+            return super()._input_product(inputs)
+        gates: Tensor = self.step_products[0](inputs)
+        return gates
+
+    def _hidden_product(self, seen: Tensor) -> Tensor:
+        if self.step_products is None:
+            return super()._hidden_product(seen)
+        gates: Tensor = self.step_products[1](seen)
+        return gates
 
 
 class GRU(nn.Module):

@@ -94,7 +94,6 @@ class GRUResetBeforeLayer(RecurrentLayer):
     """A gated recurrent unit whose reset gate acts before the product."""
 
     rule = _ResetBeforeRule()
-    takes_step_products = False
 
     def _advance(self, gates: Tensor, seen: Tensor, hidden: Tensor, cell: Tensor | None) -> Tensor:
         size, weight, bias = self.hidden_size, self.weight_hidden, self.bias_hidden

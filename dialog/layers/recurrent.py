@@ -23,7 +23,7 @@ passes T/d products.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -48,8 +48,6 @@ class RecurrentLayer(nn.Module, ABC):
 
     rule: ClassVar[CellRule]
     """The cell's part of the scan."""
-    takes_step_products: ClassVar[bool] = True
-    """Whether `step` uses `step_products`, and outputs stay within 1 as those in int8 need."""
 
     def __init__(
         self,
@@ -66,8 +64,6 @@ class RecurrentLayer(nn.Module, ABC):
         self.depth = max(self.skips, default=1)
         self.initial_size = hidden_size * (2 if self.rule.has_cell else 1)
         self.state_size = self.initial_size + hidden_size * (self.depth - 1)
-        self.step_products: tuple[nn.Module, nn.Module] | None = None
-        """What computes W_i x + b_i and W_h s + b_h of a step instead; see `models.int8`."""
         rows = self.num_gates * hidden_size
         self._add("weight_input", torch.empty(rows, input_size + constant_size))
         self._add("weight_hidden", torch.empty(rows, hidden_size * (1 + len(self.skips))))
@@ -185,15 +181,7 @@ class RecurrentLayer(nn.Module, ABC):
         return torch.cat([hidden, *(older[:, (d - 2) * size : (d - 1) * size] for d in self.skips)], dim=1)
 
     def _input_product(self, inputs: Tensor) -> Tensor:
-        if self.step_products is not None:
-            product: Any = self.step_products[0]
-            gates: Tensor = product(inputs)
-            return gates
         return functional.linear(inputs, self.weight_input[:, : self.input_size], self.bias_input)
 
     def _hidden_product(self, seen: Tensor) -> Tensor:
-        if self.step_products is not None:
-            product: Any = self.step_products[1]
-            gates: Tensor = product(seen)
-            return gates
         return functional.linear(seen, self.weight_hidden, self.bias_hidden)

@@ -70,7 +70,6 @@ class ReluLayer(FusedLayer):
 
     rule = _ReluRule()
     kernel = "rnn_relu"
-    takes_step_products = False  # outputs know no bound
 
     @torch.no_grad()
     def _draw(self) -> None:
