@@ -35,6 +35,7 @@ from dialog.text.tokenizer import Tokenizer
 __all__ = ["Run", "load_run", "load_weights", "save_run", "write_atomically"]
 
 WEIGHTS, CONFIG, TOKENIZER, MANIFEST = "model.safetensors", "config.json", "tokenizer.model", "manifest.json"
+_RENAMED = {"decoder.key.weight": "decoder.attention.key.weight"}
 _FORMAT_VERSION = 1
 
 
@@ -127,7 +128,7 @@ def load_run(folder: str | Path) -> Run:
         raise RunFolderError(f"the tokenizer of {folder} has other control tokens than this project uses")
     try:
         model = build_model(config["model"], config["settings"])
-        model.load_state_dict(safetensors.torch.load(files[WEIGHTS]))
+        model.load_state_dict(_weights(files[WEIGHTS]))
     except (ConfigError, RuntimeError, TypeError, safetensors.SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RunFolderError(
@@ -147,10 +148,15 @@ def load_weights(folder: str | Path) -> tuple[dict[str, torch.Tensor], dict[str,
     """
     files, config = _read_verified(Path(folder))
     try:
-        weights = safetensors.torch.load(files[WEIGHTS])
+        weights = _weights(files[WEIGHTS])
     except safetensors.SafetensorError as error:
         raise RunFolderError(f"{folder}/{WEIGHTS} holds no weights; copy the run folder again") from error
     return {name: value.float() for name, value in weights.items()}, config
+
+
+def _weights(data: bytes) -> dict[str, torch.Tensor]:
+    """Reads weights, those that had another name in earlier versions under today's."""
+    return {_RENAMED.get(name, name): value for name, value in safetensors.torch.load(data).items()}
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:

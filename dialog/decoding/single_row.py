@@ -4,8 +4,8 @@ A single row is a chain of small matrix-vector products. torch takes some micros
 its product of one row with the token table reads memory at a third of the machine's rate; NumPy's BLAS reads
 it at the full rate, and an elementwise operation costs it half a microsecond. What it takes:
 
-- on the CPU, in float32, a model whose decoder is a `ReplyDecoder` (`single_row_of` says None for others, and
-  for one that decodes in int8);
+- on the CPU, in float32, a model whose decoder is a plain `ReplyDecoder`, GRU layers under Luong's attention
+  (`single_row_of` says None for others, and for one that decodes in int8);
 - W_i y, the product of each token's embedding with the first layer's input weights, is looked up: it is
   computed once for all tokens (vocabulary x 3 hidden numbers, 37 MB at a vocabulary of 8,000 and hidden 384).
 
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from dialog.layers.gru import GRULayer
 from dialog.models.base import DecoderState, ReplyModel
-from dialog.models.parts import RecurrentDecoderState, ReplyDecoder, TokenTable
+from dialog.models.decoder import RecurrentDecoderState, ReplyDecoder
+from dialog.models.parts import TokenTable
 
 __all__ = ["SingleRow", "SingleRowWeights", "single_row_of"]
 
@@ -33,7 +34,7 @@ def single_row_of(model: ReplyModel) -> "SingleRowWeights | None":
     decoder, table = getattr(model, "decoder", None), getattr(model, "table", None)
     if type(decoder) is not ReplyDecoder or type(table) is not TokenTable:
         return None
-    if table.step_product is not None:
+    if table.step_product is not None or not decoder.is_plain:
         return None
     if any(w.dtype != torch.float32 or w.device.type != "cpu" for w in (*decoder.parameters(), table.weight)):
         return None

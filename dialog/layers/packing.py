@@ -8,8 +8,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-__all__ = ["Packing"]
+__all__ = ["Packing", "rows_or_zero"]
+
+
+def rows_or_zero(values: Tensor, positions: Tensor) -> Tensor:
+    """Returns `values` (token, size) at `positions` (any shape), zeros where a position is -1."""
+    padded = torch.cat([values.new_zeros(1, values.shape[1]), values])
+    return functional.embedding(positions + 1, padded)  # its gradient is faster than that of indexing
 
 
 @dataclass(frozen=True, slots=True)

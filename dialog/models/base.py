@@ -39,7 +39,7 @@ class LossParts:
         num_tokens: (reply,) int64, the end tokens counted.
         kl: (reply, latent) nats of KL(posterior || prior), or None for a model without a latent.
         auxiliary: further terms (reply,) in nats by name: `uniform` (the cross-entropy against the
-            uniform distribution, for label smoothing), `bag_of_words`.
+            uniform distribution, for label smoothing), `bag_of_words`, `hard_attention` (REINFORCE's term).
         conversation_kl: (conversation, latent) nats of the KL of the latent that the replies of a window share,
             or None for a model without one.
     """

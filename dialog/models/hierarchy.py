@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from dialog.layers.gru import GRU
-from dialog.layers.packing import Packing
+from dialog.layers.packing import Packing, rows_or_zero
+from dialog.layers.stack import Stack
 from dialog.models.base import ContextState
-from dialog.models.parts import Encoded, Memory, TokenTable, UtteranceEncoder, rows_or_zero
+from dialog.models.decoder import Memory
+from dialog.models.options import HierarchicalSettings
+from dialog.models.parts import Encoded, TokenTable, UtteranceEncoder
 from dialog.text.batches import Batch, Utterances
 
 __all__ = ["HierarchicalContext", "HierarchicalState", "Reading"]
@@ -21,15 +24,18 @@ __all__ = ["HierarchicalContext", "HierarchicalState", "Reading"]
 
 @dataclass(frozen=True, slots=True)
 class HierarchicalState(ContextState):
-    """The context RNN's state and the last utterances, encoded.
+    """The context RNN's state, and of the last turns what a reply attends over.
 
     Attributes:
-        context: (conversation, context).
-        memory: (conversation, turn, time, size), outputs of the last utterances, the latest last.
+        context: (conversation, context), what the context RNN gave last.
+        hidden: (conversation, layer, state) of the context RNN.
+        memory: (conversation, turn, time, size), encoded tokens of the last turns, the latest last; over turns
+            their vectors, one time each; without attention nothing.
         memory_mask: (conversation, turn, time), True is real.
     """
 
     context: Tensor
+    hidden: Tensor
     memory: Tensor
     memory_mask: Tensor
 
@@ -53,23 +59,23 @@ class HierarchicalContext(nn.Module):
     """Utterance encoder and context RNN.
 
     Args:
-        encoder: of utterances.
-        context_size: size of the context RNN's state.
-        attention_turns: how many of the last utterances a reply may look at.
+        settings: sizes, cells and layers, and what a reply attends over.
     """
 
-    def __init__(self, encoder: UtteranceEncoder, context_size: int, attention_turns: int):
+    def __init__(self, settings: HierarchicalSettings):
         super().__init__()
-        self.encoder = encoder
-        self.attention_turns, self.context_size = attention_turns, context_size
-        self.rnn = GRU(encoder.output_size, context_size)
+        self.encoder = UtteranceEncoder(settings, settings.max_utterance_tokens)
+        self.attention_turns = settings.attention_turns
+        self.attention_over = "nothing" if settings.attention == "none" else settings.attention_over
+        self.rnn = Stack(settings.context_stack(), self.encoder.output_size, settings.context_size)
 
     def start(self, num_conversations: int) -> HierarchicalState:
         """Returns the empty context."""
-        weight = self.rnn.first().weight_hidden
+        weight = self.rnn.first().weight_input
         memory = weight.new_zeros(num_conversations, self.attention_turns, 0, self.encoder.output_size)
         return HierarchicalState(
-            weight.new_zeros(num_conversations, self.context_size),
+            weight.new_zeros(num_conversations, self.rnn.output_size),
+            weight.new_zeros(num_conversations, self.rnn.num_layers, self.rnn.state_size),
             memory,
             torch.zeros(memory.shape[:3], dtype=torch.bool, device=weight.device),
         )
@@ -79,32 +85,21 @@ class HierarchicalContext(nn.Module):
     ) -> HierarchicalState:
         """Reads one more utterance for each conversation."""
         encoded = self.encoder(table, utterances)
-        context, _ = self.rnn.step(encoded.vectors, state.context[:, None])
-        latest = rows_or_zero(encoded.outputs, encoded.positions)
-        real = encoded.positions >= 0
-        if self.attention_turns == 1:
-            return HierarchicalState(context, latest[:, None], real[:, None])
-        joined = HierarchicalState.concat(
-            [
-                HierarchicalState(context, state.memory, state.memory_mask),
-                HierarchicalState(
-                    context,
-                    latest[:, None].expand(-1, self.attention_turns, -1, -1),
-                    real[:, None].expand(-1, self.attention_turns, -1),
-                ),
-            ]
-        )
-        count = len(context)
-        memory = torch.cat([joined.memory[:count, 1:], joined.memory[count:, :1]], dim=1)
-        mask = torch.cat([joined.memory_mask[:count, 1:], joined.memory_mask[count:, :1]], dim=1)
-        time = int(mask.sum(2).max())
-        return HierarchicalState(context, memory[:, :, :time], mask[:, :, :time])
+        context, hidden = self.rnn.step(encoded.vectors, state.hidden)
+        values, positions = self._attended(encoded)
+        time = max(state.memory.shape[2], positions.shape[1])
+        latest = _longer(rows_or_zero(values, positions)[:, None], time, 2)
+        is_real = _longer(positions[:, None] >= 0, time, 2)
+        memory = torch.cat([_longer(state.memory[:, 1:], time, 2), latest], dim=1)
+        mask = torch.cat([_longer(state.memory_mask[:, 1:], time, 2), is_real], dim=1)
+        longest = int(mask.sum(2).max()) if mask.numel() else 0
+        return HierarchicalState(context, hidden, memory[:, :, :longest], mask[:, :, :longest])
 
     def memory_of(self, state: HierarchicalState) -> Memory:
         """Returns what a reply to each conversation may attend over."""
-        mask = state.memory_mask.flatten(1)  # (conversation, turn * time)
+        mask = state.memory_mask
         places = torch.arange(mask.numel(), device=mask.device).view(mask.shape)
-        return Memory(state.memory.flatten(0, 2), torch.where(mask, places, -1))
+        return Memory(state.memory.flatten(0, 2), self._laid_out(torch.where(mask, places, -1)))
 
     def read(
         self,
@@ -141,16 +136,16 @@ class HierarchicalContext(nn.Module):
     ) -> Tensor:
         packing = Packing.of(turns_read, batch.device)
         rows = packing.pack(place[batch.rows].to(batch.device)[:, : len(packing.batch_sizes)])
-        states = self.rnn(encoded.vectors[rows], packing, before.context[:, None])
+        states = self.rnn(encoded.vectors[rows], packing, before.hidden)
         after = torch.cat([before.context[:, None].to(states.dtype), packing.pad(states)], dim=1)
         return after[batch.target_conversations.to(batch.device), batch.target_turns.to(batch.device)]
 
     def _memory(self, batch: Batch, encoded: Encoded, place: Tensor, before: HierarchicalState) -> Memory:
+        values, positions = self._attended(encoded)
         kept = before.memory.flatten(0, 2)  # utterances before the windows stand behind the windows' own
-        own = len(encoded.outputs)
+        own = len(values)
         # A row of nothing stands last: row -1 finds it, also where no turn of the windows is read.
-        nothing = encoded.positions.new_full((1, encoded.positions.shape[1]), -1)
-        positions = torch.cat([encoded.positions, nothing])
+        positions = torch.cat([positions, positions.new_full((1, positions.shape[1]), -1)])
         mask = before.memory_mask
         places = torch.where(mask, own + torch.arange(mask.numel(), device=mask.device).view(mask.shape), -1)
         columns = []
@@ -164,7 +159,26 @@ class HierarchicalContext(nn.Module):
             outside = (batch.target_turns < back) & (earlier < self.attention_turns)
             old = places[batch.target_conversations, earlier.clamp(max=self.attention_turns - 1)]
             columns.append(torch.cat([inside, old.masked_fill(~outside[:, None].to(old.device), -1)], dim=1))
-        return Memory(torch.cat([encoded.outputs, kept.to(encoded.outputs.dtype)]), torch.cat(columns, dim=1))
+        return Memory(torch.cat([values, kept.to(values.dtype)]), self._laid_out(torch.stack(columns, dim=1)))
+
+    def _attended(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
+        """Returns what can be attended over (place, size), and where each utterance has it, (utterance, time)."""
+        if self.attention_over == "turns":
+            each = torch.arange(len(encoded.vectors), device=encoded.vectors.device)
+            return encoded.vectors, each[:, None]
+        if self.attention_over == "nothing":
+            return encoded.outputs[:0], encoded.positions[:, :0]
+        return encoded.outputs, encoded.positions
+
+    def _laid_out(self, positions: Tensor) -> Tensor:
+        """Returns positions (reply, turn, time) as attention takes them: flat, unless turns are told apart."""
+        return positions if self.attention_over == "tokens_then_turns" else positions.flatten(1)
+
+
+def _longer(values: Tensor, size: int, dimension: int) -> Tensor:
+    """Returns `values` with zeros behind, `size` along a dimension."""
+    behind = [0, 0] * (values.dim() - dimension - 1)
+    return functional.pad(values, (*behind, 0, size - values.shape[dimension]))
 
 
 def _turns_read(batch: Batch) -> Tensor:

@@ -3,7 +3,10 @@
 Serban et al. 2016, "Building End-To-End Dialogue Systems Using Generative Hierarchical Neural Network
 Models"; the reply gets the context at every step, and attends over the last utterances as well.
 
-    u_n = encoder(x_n),  c_n = GRU(u_n, c_{n-1}),  h_0 = tanh(W c),  h_t = GRU([y_{t-1}; c], h_{t-1})
+    u_n = encoder(x_n),  c_n = RNN(u_n, c_{n-1}),  h_0 = tanh(W c),  h_t = RNN([y_{t-1}; c], h_{t-1})
+
+The RNNs are GRUs unless the config names other cells. With `attention_over=turns` and several `attention_turns` it
+attends as WSeq does (Tian et al. 2017), with `tokens_then_turns` as HRAN (Xing et al. 2018); see `docs/attention.md`.
 """
 
 from collections.abc import Sequence
@@ -14,9 +17,10 @@ from torch import Tensor
 
 from dialog.errors import UsageError
 from dialog.models.base import ContextState, DecoderState, LossParts, ReplyModel
-from dialog.models.config import Settings, setting
+from dialog.models.decoder import RecurrentDecoderState, Replies, ReplyDecoder
 from dialog.models.hierarchy import HierarchicalContext, HierarchicalState
-from dialog.models.parts import RecurrentDecoderState, Replies, ReplyDecoder, TokenTable, UtteranceEncoder
+from dialog.models.options import HierarchicalSettings
+from dialog.models.parts import TokenTable
 from dialog.models.scoring import reply_losses, score_replies
 from dialog.text.batches import Batch, Utterances
 
@@ -24,24 +28,8 @@ __all__ = ["HRED", "HREDConfig"]
 
 
 @dataclass(frozen=True)
-class HREDConfig(Settings):
+class HREDConfig(HierarchicalSettings):
     """Sizes of an HRED; each field says its unit."""
-
-    vocab_size: int = setting(8000, "tokens that the tokenizer knows; taken from the corpus", minimum=5)
-    embedding_size: int = setting(256, "numbers for a token", minimum=1, below=16_385)
-    hidden_size: int = setting(
-        256,
-        "numbers of the decoder's state and of an encoded token; even",
-        minimum=2,
-        below=16_385,
-        multiple_of=2,
-    )
-    context_size: int = setting(256, "numbers of the context RNN's state", minimum=1, below=16_385)
-    encoder_layers: int = setting(1, "layers of the utterance encoder", minimum=1, below=9)
-    decoder_layers: int = setting(1, "layers of the decoder", minimum=1, below=9)
-    attention_turns: int = setting(1, "last turns whose tokens a reply attends over", minimum=1)
-    max_utterance_tokens: int = setting(64, "tokens of an utterance that are read, the first ones", minimum=2)
-    dropout: float = setting(0.1, "share of values dropped in training", minimum=0.0, below=1.0)
 
 
 class HRED(ReplyModel):
@@ -58,22 +46,13 @@ class HRED(ReplyModel):
         super().__init__()
         self.config = config
         self.table = TokenTable(config.vocab_size, config.embedding_size, config.dropout)
-        encoder = UtteranceEncoder(
-            config.embedding_size,
-            config.hidden_size,
-            config.encoder_layers,
-            config.max_utterance_tokens,
-            config.dropout,
-        )
-        self.hierarchy = HierarchicalContext(encoder, config.context_size, config.attention_turns)
+        self.hierarchy = HierarchicalContext(config)
         self.decoder = ReplyDecoder(
-            config.embedding_size,
-            config.hidden_size,
-            config.decoder_layers,
+            config,
             condition_size=config.context_size,
-            memory_size=encoder.output_size,
+            memory_size=self.hierarchy.encoder.output_size,
             at_every_step=True,
-            dropout_rate=config.dropout,
+            over_turns=config.attention_over == "tokens_then_turns",
         )
 
     def loss(self, batch: Batch, generator: torch.Generator, state: ContextState | None = None) -> LossParts:

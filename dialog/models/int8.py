@@ -12,7 +12,8 @@ import torch
 from dialog.errors import UsageError
 from dialog.layers.int8 import Int8Linear
 from dialog.models.base import ReplyModel
-from dialog.models.parts import ReplyDecoder, TokenTable
+from dialog.models.decoder import ReplyDecoder
+from dialog.models.parts import TokenTable
 
 __all__ = ["decode_in_int8"]
 
@@ -27,8 +28,11 @@ def decode_in_int8(model: ReplyModel) -> None:
         UsageError: the model's decoder is of another kind, or on another device.
     """
     decoder, table = getattr(model, "decoder", None), getattr(model, "table", None)
-    if type(decoder) is not ReplyDecoder or type(table) is not TokenTable:
-        raise UsageError(f"{type(model).__name__} has no decoder that int8 is written for; leave --int8 out")
+    if type(decoder) is not ReplyDecoder or type(table) is not TokenTable or not decoder.is_plain:
+        raise UsageError(
+            f"{type(model).__name__} has no decoder that int8 is written for (GRU layers under attention=general); "
+            "leave --int8 out"
+        )
     if table.weight.device.type != "cpu" or table.weight.dtype != torch.float32:
         raise UsageError("int8 is for models in float32 on the CPU; leave --int8 out")
     largest = float(table.weight.detach().abs().max()) or 1.0

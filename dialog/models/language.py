@@ -1,11 +1,11 @@
 """A recurrent language model: how probable a reply is whatever was said before it.
 
-Mikolov et al. 2010, "Recurrent Neural Network Based Language Model"; here a GRU whose output layer is tied to
+Mikolov et al. 2010, "Recurrent Neural Network Based Language Model"; here with an output layer that is tied to
 the embedding, as in the other models. It is trained on the targets alone. What it finds probable is dull
 before it is anything else, which is what reranking by it is for (Li et al. 2016, "A Diversity-Promoting
 Objective Function for Neural Conversation Models", U(T)).
 
-    h_t = GRU(y_{t-1}, h_{t-1}),  h_0 = 0,  p(y_t) = softmax(E tanh(W h_t + b))
+    h_t = RNN(y_{t-1}, h_{t-1}),  h_0 = 0,  p(y_t) = softmax(E tanh(W h_t + b))
 
 It keeps every promise of a reply model; its context is empty, however much is observed.
 """
@@ -18,24 +18,19 @@ from torch import Tensor, nn
 
 from dialog.errors import UsageError
 from dialog.layers.dropout import dropout
-from dialog.layers.gru import GRU
+from dialog.layers.stack import Stack
 from dialog.models.base import ContextState, DecoderState, LossParts, ReplyModel
-from dialog.models.config import Settings, setting
-from dialog.models.parts import RecurrentDecoderState, Replies, TokenTable
+from dialog.models.decoder import RecurrentDecoderState, Replies
+from dialog.models.options import RecurrentSettings
+from dialog.models.parts import TokenTable
 from dialog.text.batches import Batch, Utterances
 
 __all__ = ["LanguageModel", "LanguageModelConfig"]
 
 
 @dataclass(frozen=True)
-class LanguageModelConfig(Settings):
+class LanguageModelConfig(RecurrentSettings):
     """Sizes of a language model; each field says its unit."""
-
-    vocab_size: int = setting(8000, "tokens that the tokenizer knows; taken from the corpus", minimum=5)
-    embedding_size: int = setting(256, "numbers for a token", minimum=1, below=16_385)
-    hidden_size: int = setting(256, "numbers of the state", minimum=1, below=16_385)
-    decoder_layers: int = setting(1, "layers of the GRU", minimum=1, below=9)
-    dropout: float = setting(0.1, "share of values dropped in training", minimum=0.0, below=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +58,7 @@ class LanguageModel(ReplyModel):
         super().__init__()
         self.config = config
         self.table = TokenTable(config.vocab_size, config.embedding_size, config.dropout)
-        self.rnn = GRU(
-            config.embedding_size, config.hidden_size, config.decoder_layers, dropout_rate=config.dropout
-        )
+        self.rnn = Stack(config.decoder_stack(), config.embedding_size, config.hidden_size)
         self.combine = nn.Linear(config.hidden_size, config.embedding_size)
 
     def loss(self, batch: Batch, generator: torch.Generator, state: ContextState | None = None) -> LossParts:
@@ -93,9 +86,7 @@ class LanguageModel(ReplyModel):
         """See `ReplyModel.plan`; nothing is drawn, and there is nothing to attend over."""
         if latents is not None:
             raise UsageError("lm has no latent variable, so no latents can be given; leave them out")
-        hidden = self.table.weight.new_zeros(
-            state.num_rows, self.config.decoder_layers, self.config.hidden_size
-        )
+        hidden = self.table.weight.new_zeros(state.num_rows, self.rnn.num_layers, self.rnn.state_size)
         nothing = hidden.new_zeros(state.num_rows, 0, self.config.hidden_size)
         return RecurrentDecoderState(
             hidden, None, None, nothing, nothing, nothing.new_zeros(nothing.shape[:2]).bool()

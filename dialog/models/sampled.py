@@ -7,7 +7,8 @@ once and attention sums what it made. Nothing is kept of a step: memory depends 
 
 | name | what |
 |---|---|
-| `SampledReplies` | the replies of a batch, their contexts and what they attend over |
+| `sampled_replies` | the replies of a batch, ready to be scored; `PlainReplies` for plain GRU decoders, as above |
+| `RunReplies` | the same for any other decoder: it runs anew for each sample |
 | `chunks` | which replies, and how many samples of each, are scored together |
 """
 
@@ -22,10 +23,12 @@ from torch.nn import functional
 from dialog.layers.attention import attend
 from dialog.layers.gru import GRULayer
 from dialog.layers.normaliser import token_nll
-from dialog.models.parts import Memory, ReplyDecoder, TokenTable, rows_or_zero
+from dialog.layers.packing import rows_or_zero
+from dialog.models.decoder import Memory, Replies, ReplyDecoder, Source
+from dialog.models.parts import TokenTable
 from dialog.text.batches import BOS, Utterances
 
-__all__ = ["SampledReplies", "chunks"]
+__all__ = ["PlainReplies", "RunReplies", "chunks", "sampled_replies"]
 
 _ROWS = {"cpu": 2_048}
 _ROWS_ELSEWHERE = 16_384
@@ -54,8 +57,8 @@ def chunks(lengths: Tensor, num_samples: int, device: torch.device) -> Iterator[
 
 
 @dataclass(frozen=True, slots=True)
-class SampledReplies:
-    """The replies of a batch, ready to be scored under any latents.
+class PlainReplies:
+    """The replies of a batch, ready to be scored under any latents by a plain GRU decoder.
 
     Attributes:
         table: the token table.
@@ -78,13 +81,12 @@ class SampledReplies:
     @staticmethod
     def of(
         table: TokenTable, decoder: ReplyDecoder, utterances: Utterances, contexts: Tensor, memory: Memory
-    ) -> "SampledReplies":
+    ) -> "PlainReplies":
         """Computes what the samples share."""
         summary_weight = decoder.combine.weight[:, : memory.values.shape[1]]
         values = functional.linear(memory.values, summary_weight)
-        return SampledReplies(
-            table, decoder, utterances, contexts, decoder.key(memory.values), values, memory.positions
-        )
+        keys = decoder.source(memory).key
+        return PlainReplies(table, decoder, utterances, contexts, keys, values, memory.positions)
 
     def nll(self, replies: Tensor, latents: Tensor) -> Tensor:
         """Scores some replies, teacher-forced, without dropout.
@@ -137,6 +139,52 @@ class SampledReplies:
         combine = self.decoder.combine
         weight = combine.weight[:, -output.shape[1] :]
         return torch.addmm(combine.bias, output, weight.t()).add_(summary).tanh_()
+
+
+@dataclass(frozen=True, slots=True)
+class RunReplies:
+    """The replies of a batch, ready to be scored under any latents by any decoder.
+
+    Attributes:
+        table: the token table.
+        decoder: gets [context; z] at the start and at every step.
+        utterances: the replies.
+        contexts: (reply, context).
+        source: what they attend over.
+    """
+
+    table: TokenTable
+    decoder: ReplyDecoder
+    utterances: Utterances
+    contexts: Tensor
+    source: Source
+
+    def nll(self, replies: Tensor, latents: Tensor) -> Tensor:
+        """See `PlainReplies.nll`."""
+        count, samples = latents.shape[:2]
+        rows = replies.repeat_interleave(samples)
+        here = rows.to(self.contexts.device)
+        laid_out = Replies.of(self.utterances.select(rows))
+        condition = torch.cat([self.contexts[here], latents.flatten(0, 1).to(self.contexts)], dim=1)
+        source = Source(self.source.key, self.source.value, self.source.positions[here])
+        embedded = functional.embedding(laid_out.inputs, self.table.weight)
+        was_training = self.decoder.training
+        self.decoder.eval()
+        try:
+            decoded = self.decoder.run(embedded, laid_out.packing, condition, source)
+        finally:
+            self.decoder.train(was_training)
+        nll = token_nll(decoded.features, self.table.weight, laid_out.targets)
+        return laid_out.packing.sum_rows(nll.double()).view(count, samples)
+
+
+def sampled_replies(
+    table: TokenTable, decoder: ReplyDecoder, utterances: Utterances, contexts: Tensor, memory: Memory
+) -> PlainReplies | RunReplies:
+    """Returns what scores `utterances` under latents, the fastest for the decoder; its `nll` does."""
+    if decoder.is_plain:
+        return PlainReplies.of(table, decoder, utterances, contexts, memory)
+    return RunReplies(table, decoder, utterances, contexts, decoder.source(memory))
 
 
 def _of_both(contexts: Tensor, latents: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
+from dialog.layers.attention import reinforce_term
 from dialog.models.base import LossParts
-from dialog.models.parts import Memory, RecurrentDecoderState, Replies, ReplyDecoder, TokenTable
+from dialog.models.decoder import Memory, RecurrentDecoderState, Replies, ReplyDecoder
+from dialog.models.parts import TokenTable
 from dialog.text.batches import Utterances
 
 __all__ = ["reply_losses", "score_replies"]
@@ -18,7 +20,7 @@ def reply_losses(
     memory: Memory,
     generator: torch.Generator,
 ) -> LossParts:
-    """Returns NLL and, in training, the uniform cross-entropy of each reply.
+    """Returns NLL and, in training, the uniform cross-entropy of each reply and what trains hard attention.
 
     Args:
         table: the token table.
@@ -28,12 +30,13 @@ def reply_losses(
         memory: what each reply may attend over.
         generator: draws dropout, in training.
     """
-    features = decoder.run(
-        table.embed(replies.inputs, generator), replies.packing, condition, memory, generator
-    )
-    nll, uniform = table.losses(features, replies.targets)
-    auxiliary = {"uniform": replies.packing.sum_rows(uniform)} if table.training else {}
-    return LossParts(replies.packing.sum_rows(nll), replies.num_tokens, auxiliary=auxiliary)
+    embedded, packing = table.embed(replies.inputs, generator), replies.packing
+    decoded = decoder.run(embedded, packing, condition, decoder.source(memory), generator)
+    nll, uniform = table.losses(decoded.features, replies.targets)
+    auxiliary = {"uniform": packing.sum_rows(uniform)} if table.training else {}
+    if decoded.choice_log_probability is not None:
+        auxiliary["hard_attention"] = packing.sum_rows(reinforce_term(decoded.choice_log_probability, -nll))
+    return LossParts(packing.sum_rows(nll), replies.num_tokens, auxiliary=auxiliary)
 
 
 def score_replies(
@@ -41,11 +44,8 @@ def score_replies(
 ) -> Tensor:
     """Returns the log-probability of each token, (reply, time), 0 behind each row's end; see `ReplyModel.score`."""
     replies = Replies.of(utterances)
-    places = torch.arange(state.mask.numel(), device=state.mask.device).view(state.mask.shape)
-    memory = Memory(state.value.flatten(0, 1), torch.where(state.mask, places, -1))
     condition = state.hidden.flatten(1) if state.constant is None else state.constant
-    features = decoder.run(
-        table.embed(replies.inputs), replies.packing, condition, memory, hidden=state.hidden
-    )
-    nll, _ = table.losses(features, replies.targets)
+    embedded = table.embed(replies.inputs)
+    decoded = decoder.run(embedded, replies.packing, condition, state.source(), hidden=state.hidden)
+    nll, _ = table.losses(decoded.features, replies.targets)
     return replies.packing.pad(-nll, utterances.tokens.shape[1])

@@ -3,7 +3,9 @@
 Sutskever et al. 2014, "Sequence to Sequence Learning with Neural Networks"; Vinyals and Le 2015, "A Neural
 Conversational Model"; attention by Luong et al. 2015.
 
-    s = encoder(x),  h_0 = tanh(W s),  h_t = GRU(y_{t-1}, h_{t-1}),  p(y_t) = softmax(E h~_t)
+    s = encoder(x),  h_0 = tanh(W s),  h_t = RNN(y_{t-1}, h_{t-1}),  p(y_t) = softmax(E h~_t)
+
+The RNN is a GRU unless the config names another cell.
 """
 
 from collections.abc import Sequence
@@ -14,16 +16,10 @@ from torch import Tensor
 
 from dialog.errors import UsageError
 from dialog.models.base import ContextState, DecoderState, LossParts, ReplyModel
-from dialog.models.config import Settings, setting
-from dialog.models.parts import (
-    Encoded,
-    Memory,
-    RecurrentDecoderState,
-    Replies,
-    ReplyDecoder,
-    TokenTable,
-    UtteranceEncoder,
-)
+from dialog.models.config import setting
+from dialog.models.decoder import Memory, RecurrentDecoderState, Replies, ReplyDecoder
+from dialog.models.options import EncoderDecoderSettings
+from dialog.models.parts import Encoded, TokenTable, UtteranceEncoder
 from dialog.models.recent import RecentUtterances, join_turns
 from dialog.models.scoring import reply_losses, score_replies
 from dialog.text.batches import Batch, Utterances
@@ -32,23 +28,10 @@ __all__ = ["Seq2Seq", "Seq2SeqConfig"]
 
 
 @dataclass(frozen=True)
-class Seq2SeqConfig(Settings):
+class Seq2SeqConfig(EncoderDecoderSettings):
     """Sizes of a seq2seq model; each field says its unit."""
 
-    vocab_size: int = setting(8000, "tokens that the tokenizer knows; taken from the corpus", minimum=5)
-    embedding_size: int = setting(256, "numbers for a token", minimum=1, below=16_385)
-    hidden_size: int = setting(
-        256,
-        "numbers of the decoder's state and of an encoded token; even",
-        minimum=2,
-        below=16_385,
-        multiple_of=2,
-    )
-    encoder_layers: int = setting(1, "layers of the utterance encoder", minimum=1, below=9)
-    decoder_layers: int = setting(1, "layers of the decoder", minimum=1, below=9)
     context_turns: int = setting(1, "turns that are read, as one sequence; the last ones", minimum=1)
-    max_utterance_tokens: int = setting(64, "tokens of an utterance that are read, the first ones", minimum=2)
-    dropout: float = setting(0.1, "share of values dropped in training", minimum=0.0, below=1.0)
 
 
 class Seq2Seq(ReplyModel):
@@ -65,22 +48,9 @@ class Seq2Seq(ReplyModel):
         super().__init__()
         self.config = config
         self.table = TokenTable(config.vocab_size, config.embedding_size, config.dropout)
-        self.encoder = UtteranceEncoder(
-            config.embedding_size,
-            config.hidden_size,
-            config.encoder_layers,
-            config.context_turns * config.max_utterance_tokens,
-            config.dropout,
-        )
-        self.decoder = ReplyDecoder(
-            config.embedding_size,
-            config.hidden_size,
-            config.decoder_layers,
-            condition_size=self.encoder.output_size,
-            memory_size=self.encoder.output_size,
-            at_every_step=False,
-            dropout_rate=config.dropout,
-        )
+        self.encoder = UtteranceEncoder(config, config.context_turns * config.max_utterance_tokens)
+        size = self.encoder.output_size
+        self.decoder = ReplyDecoder(config, condition_size=size, memory_size=size, at_every_step=False)
 
     def loss(self, batch: Batch, generator: torch.Generator, state: ContextState | None = None) -> LossParts:
         """See `ReplyModel.loss`."""

@@ -21,7 +21,7 @@ def take_over(model: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
     Raises:
         ConfigError: no name is shared, or a shared weight does not fit.
     """
-    own = dict(model.named_parameters())
+    own = {**dict(model.named_parameters()), **dict(model.named_buffers())}  # a reservoir is of buffers
     shared = [name for name in weights if name in own]
     if not shared:
         raise ConfigError("the two models share no weight by name; start from a run of a related model")

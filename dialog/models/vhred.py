@@ -27,17 +27,12 @@ from dialog.models.base import (
     PosteriorKL,
     ReplyModel,
 )
-from dialog.models.config import Settings, setting
+from dialog.models.config import setting
+from dialog.models.decoder import RecurrentDecoderState, Replies, ReplyDecoder
 from dialog.models.hierarchy import HierarchicalContext, HierarchicalState, Reading
-from dialog.models.parts import (
-    RecurrentDecoderState,
-    Replies,
-    ReplyDecoder,
-    TokenTable,
-    UtteranceEncoder,
-    generators_noise,
-)
-from dialog.models.sampled import SampledReplies, chunks
+from dialog.models.options import HierarchicalSettings
+from dialog.models.parts import TokenTable, generators_noise
+from dialog.models.sampled import chunks, sampled_replies
 from dialog.models.scoring import reply_losses, score_replies
 from dialog.text.batches import Batch, Utterances
 
@@ -45,24 +40,9 @@ __all__ = ["VHRED", "VHREDConfig"]
 
 
 @dataclass(frozen=True)
-class VHREDConfig(Settings):
+class VHREDConfig(HierarchicalSettings):
     """Sizes of a VHRED; each field says its unit."""
 
-    vocab_size: int = setting(8000, "tokens that the tokenizer knows; taken from the corpus", minimum=5)
-    embedding_size: int = setting(256, "numbers for a token", minimum=1, below=16_385)
-    hidden_size: int = setting(
-        256,
-        "numbers of the decoder's state and of an encoded token; even",
-        minimum=2,
-        below=16_385,
-        multiple_of=2,
-    )
-    context_size: int = setting(256, "numbers of the context RNN's state", minimum=1, below=16_385)
-    encoder_layers: int = setting(1, "layers of the utterance encoder", minimum=1, below=9)
-    decoder_layers: int = setting(1, "layers of the decoder", minimum=1, below=9)
-    attention_turns: int = setting(1, "last turns whose tokens a reply attends over", minimum=1)
-    max_utterance_tokens: int = setting(64, "tokens of an utterance that are read, the first ones", minimum=2)
-    dropout: float = setting(0.1, "share of values dropped in training", minimum=0.0, below=1.0)
     latent_size: int = setting(100, "dimensions of z", minimum=1, below=16_385)
     latent_hidden_size: int = setting(
         200, "numbers of each tanh layer of prior and posterior", minimum=1, below=16_385
@@ -89,26 +69,18 @@ class VHRED(ReplyModel):
         super().__init__()
         self.config = config
         self.table = TokenTable(config.vocab_size, config.embedding_size, config.dropout)
-        encoder = UtteranceEncoder(
-            config.embedding_size,
-            config.hidden_size,
-            config.encoder_layers,
-            config.max_utterance_tokens,
-            config.dropout,
-        )
-        self.hierarchy = HierarchicalContext(encoder, config.context_size, config.attention_turns)
+        self.hierarchy = HierarchicalContext(config)
+        utterance_size = self.hierarchy.encoder.output_size
         self.decoder = ReplyDecoder(
-            config.embedding_size,
-            config.hidden_size,
-            config.decoder_layers,
+            config,
             condition_size=config.context_size + config.latent_size,
-            memory_size=encoder.output_size,
+            memory_size=utterance_size,
             at_every_step=True,
-            dropout_rate=config.dropout,
+            over_turns=config.attention_over == "tokens_then_turns",
         )
         sizes = config.latent_hidden_size, config.latent_size, config.variance_scale
         self.prior = DiagonalGaussian(config.context_size, *sizes)
-        self.posterior = DiagonalGaussian(config.context_size + encoder.output_size, *sizes)
+        self.posterior = DiagonalGaussian(config.context_size + utterance_size, *sizes)
         if config.bag_of_words:
             self.words = nn.Sequential(
                 nn.Linear(config.context_size + config.latent_size, config.embedding_size), nn.Tanh()
@@ -171,7 +143,7 @@ class VHRED(ReplyModel):
         """See `ReplyModel.log_weights`; float64. The noise of a part is one draw (reply, sample, latent)."""
         reading, prior, posterior = self._infer(batch, generator, state)
         utterances = batch.replies()
-        replies = SampledReplies.of(self.table, self.decoder, utterances, reading.contexts, reading.memory)
+        replies = sampled_replies(self.table, self.decoder, utterances, reading.contexts, reading.memory)
         weights = torch.empty(len(utterances), num_samples, dtype=torch.float64, device=batch.device)
         done = [0] * len(utterances)  # samples of each reply
         for part, samples in chunks(utterances.lengths, num_samples, batch.device):

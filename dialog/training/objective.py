@@ -1,7 +1,7 @@
 """What training minimises, in nats per target token.
 
-    [ sum NLL + epsilon (sum uniform - sum NLL) + weight (KL' + KL'_conversation) + lambda sum bag_of_words ]
-    / sum target tokens
+    [ sum NLL + epsilon (sum uniform - sum NLL) + weight (KL' + KL'_conversation) + lambda sum bag_of_words
+      + sum hard_attention ] / sum target tokens
 
 with label smoothing epsilon, KL weight `weight`, and KL' the KL after free bits: for each dimension the
 larger of lambda_d and its mean over the replies, times the number of replies (Kingma et al. 2016,
@@ -60,6 +60,10 @@ def objective(parts: LossParts, config: TrainingConfig, weight: float, whole: Wh
     if config.label_smoothing:
         smoothing = config.label_smoothing
         total = (1 - smoothing) * total + smoothing * parts.auxiliary["uniform"].sum()
+    if (
+        "hard_attention" in parts.auxiliary
+    ):  # its value says nothing, its gradient trains the choice of a place
+        total = total + parts.auxiliary["hard_attention"].sum()
     if parts.kl is not None and isinstance(config, LatentTrainingConfig):
         mean = None if whole is None else whole.mean_kl
         total = total + weight * _after_free_bits(parts.kl, config.free_bits, mean)

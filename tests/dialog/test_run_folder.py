@@ -58,7 +58,8 @@ def run(tmp_path, tokenizer) -> Path:
 
 def test_a_saved_model_answers_the_same_in_a_fresh_process(tmp_path, tokenizer) -> None:
     here = []
-    for name, dtype in [*((name, torch.float32) for name in MODELS), ("vhred", torch.float16)]:
+    names = [name for name, entry in MODELS.items() if "reply" in entry.abilities]
+    for name, dtype in [*((name, torch.float32) for name in names), ("vhred", torch.float16)]:
         model = built(name, tokenizer)
         for parameter in model.parameters():
             parameter.data = parameter.data.to(dtype).float()
@@ -76,7 +77,9 @@ def test_a_saved_model_answers_the_same_in_a_fresh_process(tmp_path, tokenizer) 
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     assert [json.loads(line) for line in done.stdout.splitlines()] == here
-    whole, half = ((tmp_path / name / WEIGHTS).stat().st_size for name in "23")
+    whole, half = (
+        (tmp_path / name / WEIGHTS).stat().st_size for name in (str(names.index("vhred")), str(len(names)))
+    )
     assert half < 0.6 * whole
 
 

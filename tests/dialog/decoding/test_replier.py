@@ -210,7 +210,10 @@ def test_nothing_to_answer_is_a_sentence(hred, tokenizer, turns) -> None:
 def test_kept_states_stay_below_their_bound_and_the_least_used_go_first() -> None:
     def state() -> HierarchicalState:
         return HierarchicalState(
-            torch.zeros(1, 10), torch.zeros(1, 1, 0, 4), torch.zeros(1, 1, 0, dtype=torch.bool)
+            torch.zeros(1, 10),
+            torch.zeros(1, 1, 10),
+            torch.zeros(1, 1, 0, 4),
+            torch.zeros(1, 1, 0, dtype=torch.bool),
         )
 
     cache = ContextCache(max_bytes=3 * state().num_bytes)

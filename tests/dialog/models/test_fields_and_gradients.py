@@ -27,10 +27,49 @@ CHANGES: dict[str, Any] = {
     "variance_scale": 0.1,
     "word_dropout": 0.5,
     "bag_of_words": True,
+    "context_layers": 2,
+    "encoder_cell": "lstm",
+    "context_cell": "lstm",
+    "decoder_cell": "lstm",
+    "encoder_directions": "forward",
+    "residual_from": 2,
+    "layer_norm": True,
+    "time_skips": "2",
+    "leak": 0.3,
+    "leak_learnt": True,
+    "spectral_radius": 0.5,
+    "reservoir_density": 0.9,
+    "input_scale": 0.2,
+    "attention": "additive",
+    "attention_heads": 1,
+    "hard_attention": "reinforce",
+    "hard_temperature": 3.0,
+    "attention_from": "bottom",
+    "attention_over": "turns",
 }
 """A value for each field that is not the one of `tiny.SIZES`."""
 
-IN_TRAINING_ALONE = {"dropout", "word_dropout", "bag_of_words"}
+BESIDE: dict[str, dict[str, Any]] = {
+    "residual_from": {"layers": 2},
+    "leak": {"decoder_cell": "leaky"},
+    "leak_learnt": {"decoder_cell": "leaky"},
+    "spectral_radius": {"decoder_cell": "esn"},
+    "reservoir_density": {"decoder_cell": "esn"},
+    "input_scale": {"decoder_cell": "esn"},
+    "attention_heads": {"attention": "multihead", "attention_heads": 2},
+    "hard_attention": {"attention": "hard"},
+    "hard_temperature": {"attention": "hard"},
+    "attention_from": {"layers": 2},
+}
+"""What must be set beside a field for something to read it."""
+
+IN_TRAINING_ALONE = {"dropout", "word_dropout", "bag_of_words", "hard_attention"}
+IN_BUFFERS_ALONE = {
+    "spectral_radius",
+    "reservoir_density",
+    "input_scale",
+}  # a reservoir is drawn, not trained
+IN_GRADIENTS_ALONE = {"hard_temperature"}
 FIELDS = [(n, f.name) for n in NAMES for f in dataclasses.fields(model_class(n).config_class)]
 
 
@@ -49,10 +88,15 @@ def test_the_list_of_models_is_what_is_tested_here() -> None:
 @pytest.mark.parametrize(("name", "field"), FIELDS)
 def test_every_setting_changes_something(name, field) -> None:
     assert field in CHANGES, f"{name} has the new setting {field}: say here what else it may be"
-    plain, other = make_model(name), make_model(name, **{field: CHANGES[field]})
+    beside = BESIDE.get(field, {})
+    plain, other = make_model(name, **beside), make_model(name, **{**beside, field: CHANGES[field]})
     shapes = [{k: p.shape for k, p in m.named_parameters()} for m in (plain, other)]
     if field not in IN_TRAINING_ALONE and shapes[0] != shapes[1]:
         return  # all sizes; that what they size is used is told by its gradient
+    if field in IN_BUFFERS_ALONE:
+        pairs = zip(plain.buffers(), other.buffers(), strict=True)
+        assert any(not torch.equal(first, second) for first, second in pairs)
+        return
     missing, unexpected = other.load_state_dict(plain.state_dict(), strict=False)
     assert not unexpected and (not missing or field == "bag_of_words")
     differs = {}
@@ -61,7 +105,13 @@ def test_every_setting_changes_something(name, field) -> None:
         differs[training] = first.keys() != second.keys() or any(
             not torch.allclose(first[k], second[k]) for k in first
         )
-    assert differs == {True: True, False: field not in IN_TRAINING_ALONE}
+    if field in IN_GRADIENTS_ALONE:
+        slopes = [
+            torch.autograd.grad(terms(m.train())["nll"].sum(), m.table.weight)[0] for m in (plain, other)
+        ]
+        assert differs == {True: False, False: False} and not torch.allclose(*slopes)
+    else:
+        assert differs == {True: True, False: field not in IN_TRAINING_ALONE}
 
 
 @pytest.mark.parametrize("name", NAMES)

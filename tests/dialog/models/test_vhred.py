@@ -10,7 +10,7 @@ from torch.distributions import kl_divergence
 from dialog.errors import ConfigError, UsageError
 from dialog.models import sampled
 from dialog.models.base import ContextState, ReplyModel
-from dialog.models.parts import Replies
+from dialog.models.decoder import Replies
 from dialog.models.scoring import reply_losses
 from dialog.text.batches import Batch, collate, utterances_of
 from tests.dialog.models.tiny import costs, generators, make_model, random_windows, states_before
