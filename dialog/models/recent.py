@@ -14,7 +14,7 @@ from torch.nn import functional
 from dialog.models.base import ContextState
 from dialog.text.batches import PAD, Batch, Utterances
 
-__all__ = ["RecentUtterances", "join_turns"]
+__all__ = ["LastTokens", "RecentUtterances", "join_turns", "last_tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,16 @@ class RecentUtterances(ContextState):
         tokens = torch.cat([_widen(self.tokens[:, 1:], time), _widen(latest.tokens, time)], dim=1)
         lengths = torch.cat([self.lengths[:, 1:], latest.lengths], dim=1)
         return RecentUtterances(tokens[:, :, : int(lengths.max())], lengths)
+
+    def distinct(self) -> tuple["RecentUtterances", Tensor]:
+        """Returns every different context once, and for each row (conversation,) int64 which of them it is."""
+        everything = torch.cat([self.tokens.flatten(1), self.lengths], dim=1)
+        rows = torch.arange(len(everything), device=everything.device)
+        different, which = everything.unique(dim=0, return_inverse=True)
+        if len(different) == len(rows):
+            return self, rows
+        first = rows.new_full((len(different),), len(rows)).scatter_reduce(0, which, rows, "amin")
+        return self.select(first), which
 
     def before_targets(self, batch: Batch, limit: int) -> tuple[Tensor, Tensor]:
         """Finds the last turns before each target of a batch whose windows go on from this context.
@@ -92,6 +102,43 @@ def join_turns(tokens: Tensor, lengths: Tensor) -> Utterances:
     joined = tokens.new_full((len(tokens), longest), PAD)
     joined[torch.arange(longest, device=tokens.device) < totals[:, None]] = tokens[real]
     return Utterances(joined, totals.cpu())
+
+
+@dataclass(frozen=True, slots=True)
+class LastTokens:
+    """The last tokens of joined turns, and where each stands.
+
+    Attributes:
+        tokens: (row, time) int64.
+        turns: (row, time) int64, how many turns came after the token's own.
+        places: (row, time) int64, its place in its turn.
+        lengths: (row,) int64 on the CPU; 0 where nothing was said.
+    """
+
+    tokens: Tensor
+    turns: Tensor
+    places: Tensor
+    lengths: Tensor
+
+
+def last_tokens(tokens: Tensor, lengths: Tensor, limit: int) -> LastTokens:
+    """Joins the turns of each row and keeps the last `limit` tokens.
+
+    Args:
+        tokens: (row, turn, time) int64.
+        lengths: (row, turn) int64.
+        limit: 1 or more.
+    """
+    turns, time = tokens.shape[1:]
+    real = (torch.arange(time, device=tokens.device) < lengths[:, :, None]).flatten(1)
+    kept = real & (real.flip(1).cumsum(1).flip(1) <= limit)
+    totals = kept.sum(1)
+    longest = int(totals.max()) if len(totals) else 0
+    places = torch.arange(turns * time, device=tokens.device).expand(len(tokens), -1)
+    joined = places.new_zeros(len(tokens), longest)
+    joined[torch.arange(longest, device=tokens.device) < totals[:, None]] = places[kept]
+    after = turns - 1 - joined // max(time, 1)
+    return LastTokens(tokens.flatten(1).gather(1, joined), after, joined % max(time, 1), totals.cpu())
 
 
 def _widen(tokens: Tensor, time: int) -> Tensor:

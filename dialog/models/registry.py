@@ -98,6 +98,19 @@ MODELS: dict[str, ModelEntry] = {
         instead="draw text from it by `hred generate`, score text by `hred score`, or rank replies against it by "
         "`hred reply --rerank anti-lm`",
     ),
+    "transformer": ModelEntry(
+        "dialog.models.transformer:Transformer",
+        "a Transformer over the last turns as one sequence: the yardstick, what most would pick today",
+        (
+            "Vaswani et al. 2017, Attention Is All You Need",
+            "Xiong et al. 2020, On Layer Normalization in the Transformer Architecture",
+        ),
+    ),
+    "window": ModelEntry(
+        "dialog.models.window:WindowModel",
+        "a feed-forward network over the last few tokens: what recurrent networks are taught against",
+        ("Bengio et al. 2003, A Neural Probabilistic Language Model",),
+    ),
 }
 """What is known of each model, by the name that commands and run folders use."""
 

@@ -16,7 +16,7 @@ from dialog.decoding.replier import Replier
 from dialog.decoding.replies import Sampling
 from dialog.errors import RunFolderError
 from dialog.models.base import ReplyModel
-from dialog.models.registry import MODELS, build_model
+from dialog.models.registry import MODELS, build_model, model_class
 from dialog.run_folder import CONFIG, MANIFEST, TOKENIZER, WEIGHTS, load_run, load_weights, save_run
 from dialog.text.tokenizer import Tokenizer, train_tokenizer
 
@@ -43,7 +43,8 @@ def tokenizer() -> Tokenizer:
 def built(name: str, tokenizer: Tokenizer, seed: int = 1) -> ReplyModel:
     torch.manual_seed(seed)
     settings = {"vocab_size": tokenizer.num_tokens, "embedding_size": 12, "hidden_size": 14}
-    model = build_model(name, settings)
+    fields = model_class(name).config_class.__dataclass_fields__
+    model = build_model(name, {size: value for size, value in settings.items() if size in fields})
     with torch.no_grad():
         model.table.weight.mul_(10)
     return model

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dialog.models.base import ReplyModel
-from dialog.models.registry import MODELS, build_model
+from dialog.models.registry import MODELS, build_model, model_class
 from dialog.text.tokenizer import Tokenizer, train_tokenizer
 
 
@@ -16,10 +16,10 @@ def tokenizer() -> Tokenizer:
 
 def small_model(name: str, tokenizer: Tokenizer, seed: int = 1) -> ReplyModel:
     torch.manual_seed(seed)
-    sizes = {"vocab_size": tokenizer.num_tokens, "embedding_size": 12, "hidden_size": 16}
-    if name in ("hred", "vhred"):
-        sizes["context_size"] = 14
-    model = build_model(name, sizes)
+    sizes = {"vocab_size": tokenizer.num_tokens, "embedding_size": 12, "hidden_size": 16, "context_size": 14}
+    sizes["feedforward_size"] = 24
+    fields = model_class(name).config_class.__dataclass_fields__
+    model = build_model(name, {size: value for size, value in sizes.items() if size in fields})
     with torch.no_grad():
         model.table.weight.mul_(12)  # fresh logits are so alike that a wrong one would hardly show
     return model.eval()

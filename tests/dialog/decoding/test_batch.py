@@ -12,7 +12,7 @@ from dialog.decoding.sampling import History, reply_generator
 from dialog.decoding.single_row import single_row_of
 from dialog.models.base import DecoderState
 from dialog.text.batches import BOS, utterances_of
-from tests.dialog.models.tiny import NAMES, generators, make_model, random_words
+from tests.dialog.models.tiny import ALL, NAMES, REREADERS, generators, make_model, random_words
 
 ASKED = [
     Sampling(temperature=1.2, max_tokens=14),
@@ -47,7 +47,7 @@ def alone(model, index: int, may_be_alone: bool = True) -> Draft:
     return own
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=ALL)
 def model(request):
     return make_model(request.param, torch.float32, layers=2)
 
@@ -126,6 +126,7 @@ def test_a_single_row_gives_the_logits_of_step(name, layers, has_context) -> Non
 
 def test_other_precisions_and_models_are_stepped_by_torch() -> None:
     assert single_row_of(make_model("hred", torch.float64)) is None
+    assert [single_row_of(make_model(name, torch.float32)) for name in REREADERS] == [None, None]
     model = make_model("hred", torch.float32)
     with torch.inference_mode():
         assert alone(model, 1).tokens == alone(model, 1, may_be_alone=False).tokens

@@ -9,7 +9,7 @@ import torch
 
 from dialog.evaluation.likelihood import evaluate_likelihood
 from dialog.models.base import ReplyModel
-from dialog.models.registry import MODELS, build_model
+from dialog.models.registry import MODELS, build_model, model_class
 from dialog.text.batches import utterances_of
 
 
@@ -43,10 +43,11 @@ class Talks:
 @pytest.fixture(params=list(MODELS))
 def model(request) -> ReplyModel:
     torch.manual_seed(1)
-    sizes = {"vocab_size": 30, "embedding_size": 6, "hidden_size": 8}
-    if request.param != "lm":
-        sizes["max_utterance_tokens"] = 7
-    return build_model(request.param, sizes).double()
+    sizes = {"vocab_size": 30, "embedding_size": 8, "hidden_size": 8, "max_utterance_tokens": 7}
+    fields = model_class(request.param).config_class.__dataclass_fields__
+    return build_model(
+        request.param, {size: value for size, value in sizes.items() if size in fields}
+    ).double()
 
 
 def by_promises(model: ReplyModel, split: Talks) -> float:
@@ -64,7 +65,10 @@ def by_promises(model: ReplyModel, split: Talks) -> float:
     return total
 
 
-@pytest.mark.parametrize("model", ["seq2seq", "hred"], indirect=True)  # VHRED's is a bound: see below
+EXACT = ["seq2seq", "hred", "transformer", "window"]  # VHRED's is a bound: see below
+
+
+@pytest.mark.parametrize("model", EXACT, indirect=True)
 @pytest.mark.parametrize("every_target", [True, False])
 def test_it_is_what_the_promises_give(model, every_target) -> None:
     split = Talks(every_target=every_target)

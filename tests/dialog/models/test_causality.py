@@ -5,14 +5,19 @@ import pytest
 import torch
 
 from dialog.text.batches import Window, collate
-from tests.dialog.models.tiny import NAMES, costs, make_model, random_windows, scored, states_before
+from tests.dialog.models.tiny import ALL, costs, make_model, random_windows, scored, states_before
 
 CONTEXT = {
     "seq2seq": [{"context_turns": 1}, {"context_turns": 4}],
     "hred": [{"attention_turns": 1}, {"attention_turns": 3}],
     "vhred": [{"attention_turns": 1}, {"attention_turns": 3}],
+    "transformer": [{"context_turns": 1}, {"context_turns": 4, "max_context_tokens": 100}],
+    "window": [{"window_tokens": 5}],
 }
-CASES = [(name, layers, more) for name in NAMES for layers in (1, 2) for more in CONTEXT[name]]
+CASES = [
+    (n, layers, more) for n in ALL for layers in (1, 2) for more in CONTEXT[n] if (n, layers) != ("window", 2)
+]
+TURNS_ARE_PROMISED = [case for case in CASES if case[0] != "window"]
 
 
 def changed(window: Window, turn: int, first: int = 0) -> Window:
@@ -67,7 +72,7 @@ def test_changing_a_word_changes_no_log_probability_before_it_at_a_fixed_latent(
         assert not torch.allclose(a[:, place], b[:, place])
 
 
-@pytest.mark.parametrize(("name", "layers", "more"), CASES)
+@pytest.mark.parametrize(("name", "layers", "more"), TURNS_ARE_PROMISED)
 def test_the_first_turn_is_known_at_the_fourth_as_far_as_promised(name, layers, more) -> None:
     model = make_model(name, layers=layers, **more)
     window = random_windows([5], seed=6)[0]
@@ -75,7 +80,7 @@ def test_the_first_turn_is_known_at_the_fourth_as_far_as_promised(name, layers, 
     before, after = costs(model, collate([window])), costs(model, collate([changed(window, 0)]))
     by_score = scored(model, [window], z), scored(model, [changed(window, 0)], z)
     difference = (by_score[0] - by_score[1]).abs()
-    reads_all = name != "seq2seq"
+    reads_all = name in ("hred", "vhred")
     assert difference[0] > 1e-6  # the reply right behind it
     if reads_all or more["context_turns"] == 4:
         assert (difference[: 4 if reads_all else 3] > 1e-9).all()
@@ -86,10 +91,11 @@ def test_the_first_turn_is_known_at_the_fourth_as_far_as_promised(name, layers, 
             torch.testing.assert_close(before.logits[reply], after.logits[reply], atol=1e-10, rtol=0)
 
 
-def test_seq2seq_reads_exactly_as_many_turns_as_its_config_names() -> None:
+@pytest.mark.parametrize("name", ["seq2seq", "transformer"])
+def test_a_flat_context_is_exactly_as_many_turns_as_the_config_names(name) -> None:
     window = random_windows([7], seed=8)[0]
     for turns in (1, 2, 3, 5):
-        model = make_model("seq2seq", context_turns=turns)
+        model = make_model(name, context_turns=turns)
         difference = (
             costs(model, collate([window])).parts.nll - costs(model, collate([changed(window, 1)])).parts.nll
         )

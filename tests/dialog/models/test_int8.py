@@ -85,3 +85,6 @@ def test_stepped_nats_are_those_of_score():
 def test_what_int8_is_not_for_is_refused_in_a_sentence():
     with pytest.raises(UsageError, match="float32 on the CPU"):
         decode_in_int8(make_model("hred"))
+    for name, found in (("transformer", "Transformer"), ("window", "WindowModel")):
+        with pytest.raises(UsageError, match=f"^{found} has no decoder that int8 is written for"):
+            decode_in_int8(make_model(name, torch.float32))

@@ -8,7 +8,7 @@ import torch
 from dialog.models.base import State
 from dialog.text.batches import utterances_of
 from tests.dialog.models.tiny import (
-    NAMES,
+    ALL,
     generators,
     make_model,
     random_windows,
@@ -16,7 +16,13 @@ from tests.dialog.models.tiny import (
     stepped_logits,
 )
 
-MORE = {"seq2seq": {"context_turns": 3}, "hred": {"attention_turns": 3}, "vhred": {"attention_turns": 3}}
+MORE = {
+    "seq2seq": {"context_turns": 3},
+    "hred": {"attention_turns": 3},
+    "vhred": {"attention_turns": 3},
+    "transformer": {"context_turns": 3},
+    "window": {"window_tokens": 20},
+}
 
 
 def same(one: State, other: State) -> None:
@@ -31,7 +37,7 @@ def context(model: Any, turns: tuple[int, ...], seed: int = 1) -> Any:
     return type(model.start(1)).concat([states_before(model, window)[-1] for window in windows])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("widest", [False, True])
 def test_concat_of_selects_is_the_state_itself(name, widest) -> None:
     model = make_model(name, layers=2, **(MORE[name] if widest else {}))
@@ -49,7 +55,7 @@ def test_concat_of_selects_is_the_state_itself(name, widest) -> None:
         assert whole.num_bytes == sum(part.num_bytes for part in parts)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("widest", [False, True])
 def test_joined_and_left_rows_answer_as_before(name, widest) -> None:
     """Rows of other source lengths, and a reply that joins others that are under way."""
@@ -76,7 +82,7 @@ def test_joined_and_left_rows_answer_as_before(name, widest) -> None:
         torch.testing.assert_close(model.step(tokens, late)[0], wanted, atol=1e-10, rtol=0)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("widest", [False, True])
 def test_observing_joined_conversations_is_observing_each(name, widest) -> None:
     model = make_model(name, **(MORE[name] if widest else {}))
@@ -93,7 +99,10 @@ def test_observing_joined_conversations_is_observing_each(name, widest) -> None:
         )
 
 
-@pytest.mark.parametrize(("name", "turns"), [("seq2seq", 1000), ("hred", 1000), ("vhred", 50)])
+@pytest.mark.parametrize(
+    ("name", "turns"),
+    [("seq2seq", 1000), ("hred", 1000), ("vhred", 50), ("transformer", 1000), ("window", 1000)],
+)
 def test_a_state_does_not_grow(name, turns) -> None:
     model = make_model(name, **MORE[name])
     state, sizes = model.start(1), {}
@@ -108,7 +117,7 @@ def test_a_state_does_not_grow(name, turns) -> None:
     assert longest.num_bytes <= 2 * state.num_bytes  # `max_utterance_tokens` bounds a turn
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_calls_keep_nothing(name) -> None:
     model = make_model(name, **MORE[name])
     state = context(model, (4,))

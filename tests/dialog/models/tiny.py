@@ -13,10 +13,13 @@ from torch import Tensor
 
 from dialog.layers.packing import Packing
 from dialog.models.base import ContextState, LossParts, ReplyModel
-from dialog.models.registry import build_model, model_class
+from dialog.models.registry import build_model, model_class, model_name
 from dialog.text.batches import EOS, Batch, Utterances, Window, utterances_of
 
 NAMES = ["seq2seq", "hred", "vhred"]
+REREADERS = ["transformer", "window"]
+"""Models whose contexts are words, and whose decoders are their own."""
+ALL = NAMES + REREADERS
 FIRST_WORD = 4  # ids below are control tokens
 SIZES = {
     "vocab_size": 30,
@@ -29,6 +32,10 @@ SIZES = {
     "latent_hidden_size": 5,
     "variance_scale": 0.8,
     "word_dropout": 0.0,
+    "heads": 2,
+    "feedforward_size": 10,
+    "max_context_tokens": 17,
+    "window_tokens": 5,
 }
 
 
@@ -43,6 +50,9 @@ def make_model(name: str, dtype: torch.dtype = torch.float64, seed: int = 1, **o
         for parameter in model.parameters():
             if parameter.dim() == 1:
                 parameter.normal_(std=0.3)
+        for module in model.modules():
+            if isinstance(module, torch.nn.LayerNorm):
+                module.weight.add_(1.0)
         model.table.weight.mul_(8)
     return model.to(dtype).eval()  # drawn in float32, so that both precisions have the same weights
 
@@ -78,7 +88,9 @@ class Costs:
 
 
 def costs(model: ReplyModel, batch: Batch, state: ContextState | None = None, seed: int = 5) -> Costs:
-    """Runs `loss` and watches what goes in and out of the decoder."""
+    """Runs `loss` and watches what goes in and out of the decoder; a rereader has no condition to watch."""
+    if model_name(model) in REREADERS:
+        return _costs_of_rereader(model, batch, state, seed)
     seen: dict[str, Any] = {}
     hooks = [
         model.decoder.initial.register_forward_hook(lambda _, given, __: seen.update(condition=given[0])),
@@ -95,6 +107,17 @@ def costs(model: ReplyModel, batch: Batch, state: ContextState | None = None, se
     latents = seen["condition"][:, -model.config.latent_size :] if model.is_latent else None
     prior = torch.cat([seen["prior"].mean, seen["prior"].stddev], dim=1) if model.is_latent else None
     return Costs(parts, latents, logits, seen["condition"], prior)
+
+
+def _costs_of_rereader(model: ReplyModel, batch: Batch, state: ContextState | None, seed: int) -> Costs:
+    seen: list[Tensor] = []
+    losses = model.table.losses
+    model.table.losses = lambda features, targets: (seen.append(features), losses(features, targets))[1]
+    parts = model.loss(batch, torch.Generator(batch.device).manual_seed(seed), state)
+    del model.table.losses
+    packed, packing = model.table.logits(seen[0]), Packing.of(batch.replies().lengths, batch.device)
+    logits = [packed[row[row >= 0]] for row in packing.table()]
+    return Costs(parts, None, logits, packed.new_zeros(len(batch.targets), 0), None)
 
 
 def states_before(model: ReplyModel, window: Window) -> list[ContextState]:
