@@ -119,7 +119,7 @@ def _blocks(query: Tensor, key: Tensor) -> Iterator[tuple[slice, slice]]:
     most = _BLOCK_VALUES.get(query.device.type, _BLOCK_VALUES_ELSEWHERE)
     of_a_time = max(1, key.shape[1] * size)
     times = max(1, min(num_times, most // of_a_time))
-    rows = max(1, most // (of_a_time * times)) if times == num_times else 1
+    rows = max(1, most // (of_a_time * times))
     for row in range(0, num_rows, rows):
         for time in range(0, num_times, times):
             yield slice(row, row + rows), slice(time, time + times)

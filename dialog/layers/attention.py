@@ -83,7 +83,7 @@ class AttentionOptions:
             raise ConfigError(f"attention_heads={self.heads} is too few; take 1 or more")
         if self.temperature < _LOWEST_TEMPERATURE:
             raise ConfigError(
-                f"temperature={self.temperature} of hard attention is too low; take {_LOWEST_TEMPERATURE} or more"
+                f"hard_temperature={self.temperature} is too low; take {_LOWEST_TEMPERATURE} or more"
             )
 
 

@@ -29,6 +29,8 @@ class Bounds:
         gram: units in an n-gram.
         overlap: the largest Jaccard index of two conversations' n-grams.
         recalled: the least share of conversations where the bot says an uncommon word of an earlier user's turn.
+        word: a pattern; what counts as such a word.
+        letter: a pattern; a letter of the language's script, which nearly every letter is.
     """
 
     conversations: int
@@ -37,12 +39,34 @@ class Bounds:
     gram: int
     overlap: float
     recalled: float
+    word: str
+    letter: str
 
 
 BOUNDS = {
-    "en": Bounds(conversations=600, topics=12, unit=r"\w+", gram=5, overlap=0.05, recalled=0.45),
+    "en": Bounds(
+        conversations=600,
+        topics=12,
+        unit=r"\w+",
+        gram=5,
+        overlap=0.05,
+        recalled=0.45,
+        word=r"\w{3,}",
+        letter=r"[A-Za-z]",
+    ),
+    # Japanese has no spaces: n-grams of characters, and a run of kanji or of katakana is a word.
+    "ja": Bounds(
+        conversations=300,
+        topics=12,
+        unit=r"\w",
+        gram=5,
+        overlap=0.055,
+        recalled=0.45,
+        word=r"[一-龯々]{2,}|[ァ-ヶー]{2,}",
+        letter=r"[ぁ-ゖァ-ヶー一-龯々]",
+    ),
 }
-WORDS = {"en": r"\w{3,}"}
+SHOWN = {"en": "English", "ja": "Japanese"}
 PRIVATE = {
     "mail address": r"\S@\S",
     "URL": r"://|www\.|\b\w+\.(?:com|org|net|jp)\b",
@@ -136,6 +160,12 @@ def test_the_files_are_plain_unicode(language) -> None:
         assert "\n\n\n" not in text and not re.search(r" $", text, re.MULTILINE), path
 
 
+def test_they_are_written_in_their_language(language, conversations) -> None:
+    letters = [c for talk in conversations for turn in talk.turns for c in turn.text if c.isalpha()]
+    foreign = [c for c in letters if re.match(BOUNDS[language].letter, c) is None]
+    assert len(foreign) <= 0.005 * len(letters), Counter(foreign).most_common(9)
+
+
 def test_no_two_conversations_are_near(language, conversations) -> None:
     bounds = BOUNDS[language]
     assert len({talk.turns for talk in conversations}) == len(conversations)
@@ -177,9 +207,22 @@ def test_nothing_private_is_in_them(conversations) -> None:
                 assert re.search(pattern, turn.text) is None, (kind, talk.id, turn.text)
 
 
+def test_the_datasheet_counts_what_is_there(language, topics, conversations) -> None:
+    turns = [turn.text for talk in conversations for turn in talk.turns]
+    words = sum(len(text.split()) for text in turns) if language == "en" else sum(map(len, turns))
+    sizes = sorted(map(len, topics.values()))
+    told = (
+        f"{len(conversations)} conversations in {SHOWN[language]}, {len(turns):,} turns, "
+        f"{words:,} {'words' if language == 'en' else 'characters'}, in {len(topics)} topics of "
+        f"{sizes[0]} to {sizes[-1]}"
+    )
+    datasheet = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    assert told in " ".join(datasheet.split())
+
+
 def test_the_bot_leans_on_what_was_said(language, conversations) -> None:
     """An uncommon word that the user brought in comes back from the bot, at least two turns later."""
-    pattern = WORDS[language]
+    pattern = BOUNDS[language].word
     found = {
         talk.id: [set(re.findall(pattern, turn.text.casefold())) for turn in talk.turns]
         for talk in conversations

@@ -1,11 +1,14 @@
 """What holds for every kind of attention: it is its paper's equation, over the real places alone."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from dialog.errors import ConfigError
-from dialog.layers.attention import ATTENTIONS, AttentionOptions, make_attention
+from dialog.layers.attention import ATTENTIONS, AttentionOptions, make_attention, make_hierarchical_attention
 from tests.dialog.layers.attention_cases import KINDS, SIZE, Whole, attended, layer_of, problem, random
 from tests.dialog.layers.attention_reference import SOFT, reference
 
@@ -144,6 +147,48 @@ def test_half_precision_stays_near(name) -> None:
         total = attended(layer, *problem_, mask).summary.float().sum()
     gradients = torch.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
     assert all(gradient.isfinite().all() and gradient.dtype == torch.float32 for gradient in gradients)
+
+
+SOURCE_PRODUCTS = {
+    "additive": lambda q, v: q * v,
+    "dot": lambda q, v: 0,
+    "general": lambda q, v: q * v,
+    "multihead": lambda q, v: 2 * v * v,
+    "hard": lambda q, v: q * v,
+}
+TARGET_PRODUCTS = {
+    "additive": lambda q, v, s: q * q + s * v,  # torch does not count the product with v_a, s * q
+    "dot": lambda q, v, s: 2 * s * v,
+    "general": lambda q, v, s: s * (q + v),
+    "multihead": lambda q, v, s: q * v + 2 * s * v + v * v,
+    "hard": lambda q, v, s: s * (q + v),
+}
+
+
+def products(run: Callable[[], object]) -> float:
+    """Multiplications in the matrix products of `run`."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops() / 2
+
+
+@every_kind
+def test_it_costs_what_its_page_says(name) -> None:
+    """As `docs/attention.md` has it, for one kind and for tokens then turns."""
+    value, times, places, turns = SIZE, 3, 5, 2
+    query = value if name == "dot" else 6
+    asking, mask = torch.zeros(1, times, query), torch.ones(1, turns, places, dtype=torch.bool)
+    layer = make_attention(KINDS[name], query, value).eval()
+    assert products(lambda: layer.project(torch.zeros(1, places, value))) == places * SOURCE_PRODUCTS[name](
+        query, value
+    )
+    projected = layer.project(torch.zeros(1, places, value))
+    of_tokens = TARGET_PRODUCTS[name](query, value, places)
+    assert products(lambda: layer(asking, *projected, mask[:, 0])) == times * of_tokens
+    both = make_hierarchical_attention(KINDS[name], query, value).eval()
+    projected = both.project(torch.zeros(1, turns, places, value))
+    of_turns = TARGET_PRODUCTS[name](query, value, turns) + turns * SOURCE_PRODUCTS[name](query, value)
+    assert products(lambda: both(asking, *projected, mask)) == times * (turns * of_tokens + of_turns)
 
 
 def test_dot_refuses_sizes_that_differ() -> None:
