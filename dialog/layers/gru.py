@@ -16,17 +16,13 @@ torch, where the reset gate acts after the recurrent product (the "v1" form of t
 | r, u, n | `reset`, `update`, `candidate` |
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from dialog.layers.dropout import dropout
 from dialog.layers.fused import FusedLayer
-from dialog.layers.packing import Packing
 from dialog.layers.scan import CellRule, RecurrentProduct, Tensors, Trace
 
-__all__ = ["GRU", "GRULayer"]
+__all__ = ["GRULayer"]
 
 
 class _GRURule(CellRule):
@@ -113,101 +109,3 @@ class GRULayer(FusedLayer):
             return super()._hidden_product(seen)
         gates: Tensor = self.step_products[1](seen)
         return gates
-
-
-class GRU(nn.Module):
-    """A stack of layers, one direction or both.
-
-    Args:
-        input_size: size of x_t.
-        hidden_size: size of each direction's state.
-        num_layers: 1 or more.
-        bidirectional: for encoders; a layer's output is then both directions, side by side.
-        constant_size: size of the input that stays over a row; it enters the first layer.
-        dropout_rate: share of the values dropped between layers.
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bidirectional: bool = False,
-        constant_size: int = 0,
-        dropout_rate: float = 0.0,
-    ):
-        super().__init__()
-        self.num_layers, self.dropout_rate = num_layers, dropout_rate
-        directions = 2 if bidirectional else 1
-        self.output_size = directions * hidden_size
-        self.layers = nn.ModuleList(
-            nn.ModuleList(
-                GRULayer(
-                    self.output_size if layer else input_size,
-                    hidden_size,
-                    0 if layer else constant_size,
-                    reverse=direction == 1,
-                )
-                for direction in range(directions)
-            )
-            for layer in range(num_layers)
-        )
-
-    def forward(
-        self,
-        inputs: Tensor,
-        packing: Packing,
-        initial: Tensor | None = None,
-        constant: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Runs over packed rows.
-
-        Args:
-            inputs: (token, input).
-            packing: where each token stands.
-            initial: (row, layer, hidden) for one direction; zeros if None.
-            constant: (row, constant) for the first layer.
-            generator: draws the dropout between layers, in training.
-
-        Returns:
-            (token, output) of the last layer.
-        """
-        outputs = inputs
-        for index in range(len(self.layers)):
-            if index:
-                outputs = dropout(outputs, self.dropout_rate, generator, self.training)
-            start = None if initial is None else initial[:, index]
-            given = constant if index == 0 else None
-            outputs = torch.cat(
-                [layer(outputs, packing, start, given) for layer in self._level(index)], dim=1
-            )
-        return outputs
-
-    def step(
-        self, inputs: Tensor, hidden: Tensor, constant_gates: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """One step of a stack in one direction.
-
-        Args:
-            inputs: (row, input).
-            hidden: (row, layer, hidden).
-            constant_gates: (row, 3 * hidden) for the first layer.
-
-        Returns:
-            The last layer's output (row, hidden), and the new hidden (row, layer, hidden).
-        """
-        output, states = inputs, []
-        for index in range(len(self.layers)):
-            (layer,) = self._level(index)
-            output = layer.step(output, hidden[:, index], constant_gates if index == 0 else None)
-            states.append(output)
-        return output, torch.stack(states, dim=1)
-
-    def first(self) -> GRULayer:
-        """Returns the first forward layer, the one that takes the constant."""
-        return self._level(0)[0]
-
-    def _level(self, index: int) -> list[GRULayer]:
-        level: Any = self.layers[index]
-        return list(level)

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dialog.layers.gru import GRU, GRULayer
+from dialog.layers.gru import GRULayer
 from dialog.layers.packing import Packing
+from dialog.layers.stack import Stack, StackOptions
 
 LENGTHS = [[4, 1, 6, 3], [0, 5, 0, 2], [1], [3, 3, 3], [0, 0], []]
 
@@ -102,7 +103,9 @@ def test_gradcheck(reverse) -> None:
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_a_bidirectional_stack_is_torchs(num_layers) -> None:
     torch.manual_seed(1)
-    ours = GRU(3, 4, num_layers, bidirectional=True, dropout_rate=0.5).double().eval()
+    ours = (
+        Stack(StackOptions(num_layers=num_layers, directions="both", dropout_rate=0.5), 3, 8).double().eval()
+    )
     theirs = nn.GRU(3, 4, num_layers, bidirectional=True).double()
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     with torch.no_grad():
@@ -131,7 +134,7 @@ def layer_parameters(layer: GRULayer) -> list[Tensor]:
 @pytest.mark.parametrize("constant_size", [0, 2])
 def test_step_by_step_is_the_scan(num_layers, constant_size) -> None:
     torch.manual_seed(1)
-    stack = GRU(3, 4, num_layers, constant_size=constant_size).double()
+    stack = Stack(StackOptions(num_layers=num_layers), 3, 4, constant_size).double()
     packing = Packing.of(torch.tensor([5, 5, 5]))
     inputs, hidden = random(15, 3), random(3, num_layers, 4, seed=3)
     constant = random(3, constant_size, seed=4) if constant_size else None
@@ -144,7 +147,7 @@ def test_step_by_step_is_the_scan(num_layers, constant_size) -> None:
 
 
 def test_rows_know_nothing_of_each_other() -> None:
-    stack = GRU(3, 4, 2, bidirectional=True).double()
+    stack = Stack(StackOptions(num_layers=2, directions="both"), 3, 8).double()
     lengths = torch.tensor([4, 0, 6, 3])
     packing = Packing.of(lengths)
     padded = random(4, 6, 3)
@@ -156,7 +159,7 @@ def test_rows_know_nothing_of_each_other() -> None:
 
 
 def test_dropout_between_layers_is_drawn_in_training_alone_and_by_the_generator() -> None:
-    stack = GRU(3, 8, 2, dropout_rate=0.5).double()
+    stack = Stack(StackOptions(num_layers=2, dropout_rate=0.5), 3, 8).double()
     packing, inputs = Packing.of(torch.tensor([5, 4])), random(9, 3)
 
     def run(seed: int) -> Tensor:
@@ -165,14 +168,14 @@ def test_dropout_between_layers_is_drawn_in_training_alone_and_by_the_generator(
     assert torch.equal(run(1), run(1)) and not torch.equal(run(1), run(2))
     stack.eval()
     assert torch.equal(run(1), run(2))
-    single = GRU(3, 8, 1, dropout_rate=0.5).double()
+    single = Stack(StackOptions(dropout_rate=0.5), 3, 8).double()
     draws = [single(inputs, packing, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2)]
     assert torch.equal(*draws)
 
 
 def test_half_precision_products_stay_near_and_states_stay_whole() -> None:
     torch.manual_seed(1)
-    stack = GRU(8, 16, 2, bidirectional=True)
+    stack = Stack(StackOptions(num_layers=2, directions="both"), 8, 32)
     packing, inputs = Packing.of(torch.tensor([9, 2, 5])), random(16, 8).float().requires_grad_()
     exact = stack(inputs, packing)
     with torch.autocast("cpu", torch.bfloat16):
