@@ -25,6 +25,30 @@ __all__ = [
 ]
 
 
+_GATES = {
+    "gru": 3,
+    "gru_reset_before": 3,
+    "lstm": 4,
+    "lstm_peephole": 4,
+    "rnn_tanh": 1,
+    "rnn_relu": 1,
+    "leaky": 1,
+    "esn": 1,
+}
+"""Products of a layer's input, and of its state, at a step."""
+_COUNTED = {
+    "attention_turns": 1,
+    "context_turns": 1,
+    "context_layers": 1,
+    "encoder_directions": "both",
+    "attention": "general",
+    "attention_from": "top",
+    "attention_over": "tokens",
+    "time_skips": "",
+}
+"""Settings that the counts below are for; others of the same name would need more, or less."""
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Real things of a batch.
@@ -50,8 +74,9 @@ def count_batch(model: ReplyModel, batch: Batch) -> Counts:
     """Counts what a model that attends over the last turn alone has to read of a batch."""
     settings: dict[str, Any] = model.config.to_json()
     name = model_name(model)
-    if settings.get("attention_turns", 1) != 1 or settings.get("context_turns", 1) != 1:
-        raise ValueError("arithmetic is counted for models that attend over the last turn alone")
+    for setting, counted in _COUNTED.items():
+        if settings.get(setting, counted) != counted:
+            raise ValueError(f"arithmetic is counted for {setting}={counted} alone, not {settings[setting]}")
     read = batch.utterances.lengths.clamp(max=settings["max_utterance_tokens"])
     sources = batch.source_rows(1)  # (reply,)
     source_lengths = torch.where(sources >= 0, read[sources.clamp(min=0)], 0)
@@ -83,7 +108,7 @@ def _context_rows(batch: Batch) -> Tensor:
 def multiply_adds(model: ReplyModel, counts: Counts) -> dict[str, int]:
     """Returns the multiply-adds of a forward pass by product.
 
-    - `encoder`: W_i x_t and W_h h_{t-1} of both directions, for each token read, three gates each;
+    - `encoder`: W_i x_t and W_h h_{t-1} of both directions, for each token read, as many gates as the cell has;
     - `context`: the same of the context RNN, for each utterance it reads;
     - `latent`: both tanh layers, loc and variance of prior and posterior, once a reply;
     - `start`: h_0 from the context (and z), and their product with the decoder's input weights, once a reply;
@@ -98,19 +123,23 @@ def multiply_adds(model: ReplyModel, counts: Counts) -> dict[str, int]:
     latent, latent_hidden = settings.get("latent_size", 0), settings.get("latent_hidden_size", 0)
     condition = context + latent if context else hidden
     encoder_layers, decoder_layers = settings["encoder_layers"], settings["decoder_layers"]
-    encoder = 2 * 3 * half * (embedding + half) + (encoder_layers - 1) * 2 * 3 * half * (hidden + half)
+    gates = {part: _GATES[settings.get(f"{part}_cell", "gru")] for part in ("encoder", "context", "decoder")}
+    encoder = 2 * half * (embedding + half) + (encoder_layers - 1) * 2 * half * (hidden + half)
+    encoder *= gates["encoder"]
     gaussian = latent_hidden * latent_hidden + 2 * latent_hidden * latent
     inference = (2 * context + hidden) * latent_hidden + 2 * gaussian
-    at_every_step = 3 * hidden * condition if context else 0
-    decoder = 3 * hidden * (embedding + hidden) + (decoder_layers - 1) * 3 * hidden * 2 * hidden
+    at_every_step = gates["decoder"] * hidden * condition if context else 0
+    decoder = gates["decoder"] * hidden * (embedding + hidden + (decoder_layers - 1) * 2 * hidden)
+    # An LSTM starts from a cell as well as from a state.
+    started = decoder_layers * hidden * (2 if settings.get("decoder_cell", "gru").startswith("lstm") else 1)
     bag_of_words = 0
     if settings.get("bag_of_words"):
         bag_of_words = condition * embedding + embedding * settings["vocab_size"]
     return {
         "encoder": counts.encoded_tokens * encoder,
-        "context": counts.encoded_utterances * 3 * context * (hidden + context),
+        "context": counts.encoded_utterances * gates["context"] * context * (hidden + context),
         "latent": counts.replies * inference,
-        "start": counts.replies * (condition * decoder_layers * hidden + at_every_step),
+        "start": counts.replies * (condition * started + at_every_step),
         "decoder": counts.target_tokens * decoder,
         "attention": counts.source_tokens * hidden * hidden
         + counts.attended * 2 * hidden
@@ -137,6 +166,8 @@ def bound_multiply_adds(model: ReplyModel, counts: Counts, num_samples: int) -> 
     """
     settings: dict[str, Any] = model.config.to_json()
     embedding, hidden, context = (settings[f"{name}_size"] for name in ("embedding", "hidden", "context"))
+    if settings["decoder_cell"] != "gru":
+        raise ValueError("the bound's arithmetic is counted for decoder_cell=gru alone")
     layers = settings["decoder_layers"]
     once = multiply_adds(model, counts)
     of_condition = layers * hidden + 3 * hidden

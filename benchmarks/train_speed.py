@@ -1,6 +1,6 @@
 """How much of the processor's arithmetic training uses: operations a second beside a matrix product's.
 
-    python benchmarks/train_speed.py [CORPUS] [--hidden 512] [--conversations 32] [--updates 20]
+    python benchmarks/train_speed.py [CORPUS] [--hidden 512] [--conversations 32] [--updates 20] [--cell lstm]
 
 CORPUS is a folder that `hred prepare` wrote; without one, conversations of everyday lengths are made up.
 Updates are those of real training: the loader's batches, dropout, loss, backward, clipping, AdamW. Operations
@@ -21,6 +21,7 @@ from figures import MadeUpSplit, Spread, print_result, seconds_of
 from flops import training_operations
 
 from dialog.corpus.tokenized import TokenizedCorpus
+from dialog.layers.cells import CELLS
 from dialog.models.base import ReplyModel
 from dialog.models.registry import build_model
 from dialog.text.batches import Batch
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--conversations", type=int, default=32, help="of a batch, at least")
     parser.add_argument("--updates", type=int, default=20, help="that are timed, 2 or more")
     parser.add_argument("--models", nargs="+", default=_MODELS, choices=_MODELS)
+    parser.add_argument("--cell", default="gru", choices=CELLS, help="of encoder, context RNN and decoder")
     parser.add_argument("--bag-of-words", action="store_true", help="VHRED with its bag-of-words loss")
     parser.add_argument("--give-memory-back", action="store_true", help="let malloc do as it does by itself")
     arguments = parser.parse_args()
@@ -59,7 +61,7 @@ def main() -> None:
             parser.error(f"the corpus has {prepared.tokenizer.num_tokens} tokens; give --vocabulary")
     loader = _loader(split, arguments.conversations)
     print(
-        f"{arguments.corpus or 'made-up conversations'}, hidden {arguments.hidden}, "
+        f"{arguments.corpus or 'made-up conversations'}, hidden {arguments.hidden}, cell {arguments.cell}, "
         f"{torch.get_num_threads()} threads"
     )
     limits: list[float] = []
@@ -123,13 +125,15 @@ def _measure(
 
 
 def _model(name: str, arguments: argparse.Namespace) -> ReplyModel:
-    settings = {
+    settings: dict[str, Any] = {
         "vocab_size": arguments.vocabulary,
         "embedding_size": arguments.hidden,
         "hidden_size": arguments.hidden,
+        "encoder_cell": arguments.cell,
+        "decoder_cell": arguments.cell,
     }
     if name != "seq2seq":
-        settings["context_size"] = arguments.hidden
+        settings |= {"context_size": arguments.hidden, "context_cell": arguments.cell}
     if name == "vhred" and arguments.bag_of_words:
         settings["bag_of_words"] = True
     return build_model(name, settings).train()

@@ -86,3 +86,25 @@ def test_the_bound_counts_once_what_its_samples_share(batch: Batch) -> None:
         assert bound_operations(vhred, batch, samples) == 2 * sum(by_hand.values())
     whole = sum(once.values())  # of one sample, in the order that a forward pass takes
     assert sum(bound_multiply_adds(vhred, counts, 1).values()) <= whole
+
+
+@pytest.mark.parametrize(
+    ("cell", "gates", "started"), [("lstm", 4, 2), ("rnn_tanh", 1, 1), ("gru_reset_before", 3, 1)]
+)
+def test_another_cell_has_other_gates(batch: Batch, cell: str, gates: int, started: int) -> None:
+    cells = {f"{part}_cell": cell for part in ("encoder", "context", "decoder")}
+    gru = build_model("hred", {**SIZES, "context_size": 5})
+    other = build_model("hred", {**SIZES, "context_size": 5, **cells})
+    counts = count_batch(gru, batch)
+    usual, found = multiply_adds(gru, counts), multiply_adds(other, counts)
+    for part in ("encoder", "context", "decoder"):
+        assert found[part] * 3 == usual[part] * gates
+    assert found["start"] == counts.replies * 5 * (4 * started + gates * 4)
+    assert all(found[part] == usual[part] for part in ("latent", "attention", "output"))
+
+
+@pytest.mark.parametrize("setting", [{"attention_turns": 2}, {"attention": "additive"}, {"time_skips": "2"}])
+def test_what_is_not_counted_is_refused(batch: Batch, setting: dict[str, object]) -> None:
+    model = build_model("hred", {**SIZES, "context_size": 5, **setting})
+    with pytest.raises(ValueError, match=f"{next(iter(setting))}="):
+        count_batch(model, batch)
