@@ -16,7 +16,19 @@ from dialog.training.launch import rank, speaks
 
 __all__ = ["COMMANDS", "app", "main"]
 
-COMMANDS = ("prepare", "models", "train", "reply", "chat", "evaluate", "score", "generate", "serve", "export")
+COMMANDS = (
+    "prepare",
+    "embed",
+    "models",
+    "train",
+    "reply",
+    "chat",
+    "evaluate",
+    "score",
+    "generate",
+    "serve",
+    "export",
+)
 """Each is the function of that name in `app/cli/<name>.py`."""
 
 app = typer.Typer(

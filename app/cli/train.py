@@ -1,7 +1,5 @@
 """`hred train`: a prepared corpus in, a run folder out."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +34,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     init_from: Annotated[
         Path | None, typer.Option(help="Run whose weights to start from, such as HRED's for VHRED.")
+    ] = None,
+    embedding_from: Annotated[
+        Path | None, typer.Option(help="Vectors of tokens, by `hred embed`, that the embedding starts from.")
     ] = None,
     max_updates: Annotated[int | None, typer.Option(min=1, help="Stop after so many updates in all.")] = None,
     max_minutes: Annotated[
@@ -75,8 +76,10 @@ def train(
     from dialog.training.trainer import Trainer
     from dialog.training.writing import writing_to
 
-    if resume and (model is not None or init_from is not None or seed is not None):
+    if resume and any(given is not None for given in (model, init_from, embedding_from, seed)):
         raise UsageError("--resume goes on with the run's own model, start and seed; leave these options out")
+    if init_from is not None and embedding_from is not None:
+        raise UsageError("--init-from brings the run's own embedding along; leave it or --embedding-from out")
     if not resume and (has_checkpoint(out) or (out / "manifest.json").exists()):
         raise UsageError(f"{out} holds a run already; go on with --resume, or give another --out")
     if tracker not in (None, "tensorboard"):
@@ -94,8 +97,8 @@ def train(
             f"{corpus} has another tokenizer than the run in {out}; give the corpus it began with"
         )
     with exact_arithmetic(), stop_on_interrupt() as should_stop:
-        known = conditions(processes=num_processes(), corpus=_corpus_hash(prepared))
-        built = _model(plan, init_from)
+        known = conditions(processes=num_processes(), corpus=prepared.hash)
+        built = _model(plan, prepared, init_from, embedding_from)
         if rank() == 0:
             say_estimate(_estimate(built, prepared, plan))
             if resume:
@@ -139,12 +142,6 @@ def _check_splits(prepared: "TokenizedCorpus") -> None:
                 f"the split {name} of {prepared.folder} has no reply; prepare the logs again with more "
                 "conversations, or with another --valid-share"
             )
-
-
-def _corpus_hash(prepared: "TokenizedCorpus") -> str:
-    """Returns the first digits of a SHA-256 of all files that the corpus has."""
-    files = sorted((name, entry["sha256"]) for name, entry in prepared.manifest["files"].items())
-    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]
 
 
 def _planned(
@@ -192,12 +189,17 @@ def _resumed(folder: Path, assignments: list[str]) -> dict[str, Any]:
     return plan
 
 
-def _model(plan: dict[str, Any], init_from: Path | None) -> "ReplyModel":
+def _model(
+    plan: dict[str, Any], prepared: "TokenizedCorpus", init_from: Path | None, embedding_from: Path | None
+) -> "ReplyModel":
     """Builds the model that the plan names, and notes in the plan where its weights start from."""
     import torch
 
     from dialog.models.registry import build_model
     from dialog.run_folder import load_weights
+    from dialog.text.vectors import load_vectors
+    from dialog.training.launch import rank
+    from dialog.training.word_vectors import start_embedding
 
     torch.manual_seed(plan["seed"])
     model = build_model(plan["model"], plan["settings"])
@@ -205,6 +207,14 @@ def _model(plan: dict[str, Any], init_from: Path | None) -> "ReplyModel":
         weights, source = load_weights(init_from)
         model.initialise_from(weights)
         plan["initialised_from"] = {"run": init_from.name, "model": source["model"]}
+    if embedding_from is not None:
+        found = start_embedding(model, prepared.tokenizer, load_vectors(embedding_from))
+        plan["embedding_from"] = {"file": embedding_from.name, "tokens": found}
+        if rank() == 0:
+            known = prepared.tokenizer.num_tokens
+            print(
+                f"{found:,} of {known:,} tokens start from {embedding_from}, the others at random", flush=True
+            )
     return model
 
 
@@ -245,6 +255,7 @@ def _job(
         "tokens_known": prepared.tokenizer.num_tokens,
         "tokenizer_sha256": prepared.tokenizer.hash,
         **({"started_from": plan["initialised_from"]["run"]} if "initialised_from" in plan else {}),
+        **({"embedding_from": plan["embedding_from"]["file"]} if "embedding_from" in plan else {}),
     }
     return TrainingJob(
         folder,

@@ -194,6 +194,12 @@ class TokenizedCorpus:
             )
         return cls(folder, manifest, tokenizer)
 
+    @cached_property
+    def hash(self) -> str:
+        """The first digits of a SHA-256 of all files that the corpus has."""
+        files = sorted((name, entry["sha256"]) for name, entry in self.manifest["files"].items())
+        return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:12]
+
     @property
     def report(self) -> dict[str, Any]:
         """What `hred prepare` counted."""
