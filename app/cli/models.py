@@ -120,7 +120,7 @@ def _allowed(field: "dataclasses.Field[Any]") -> str:
         most, below = min(most, below - 1), math.inf
     words = f"{least:g} or more" if math.isfinite(least) else "any number"
     if most < below:
-        words = f"{least:g} to {int(most) if isinstance(default, int) else most}"
+        words = f"{least:g} to {int(most) if isinstance(default, int) else format(most, 'g')}"
     elif below < math.inf:
         words = f"{least:g} to below {below:g}"
     step = metadata.get("multiple_of", 1)
@@ -157,7 +157,7 @@ def _text(one: dict[str, Any]) -> str:
         _section("Sizes and parts, --set NAME=VALUE", [_setting_text(each) for each in one["settings"]]),
         _section("Presets, --set preset=NAME", [_preset_text(*each) for each in one["presets"].items()]),
         _section(
-            "Refused",
+            "Not to be set",
             [
                 fill(f"  {key}: {why}", _WIDTH, subsequent_indent="    ")
                 for key, why in one["refused"].items()
@@ -174,7 +174,7 @@ def _section(title: str, lines: list[str]) -> str:
 
 
 def _setting_text(one: dict[str, Any]) -> str:
-    reader = f"; for {one['read_by']} alone" if "read_by" in one else ""
+    reader = f"; only for {one['read_by']}" if "read_by" in one else ""
     value = str(one["default"]).lower() if isinstance(one["default"], bool) else one["default"]
     return f"  {one['name']}={value}  ({one['allowed']})\n" + fill(
         one["help"] + reader, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6

@@ -73,7 +73,7 @@ class LatentTrainingConfig(TrainingConfig):
         0.5,
         "share of a cycle in which the weight rises from 0 to 1; it stays there for the rest",
         minimum=0.01,
-        below=1.000_001,
+        maximum=1.0,
     )
     free_bits: float = setting(
         0.0, "nats of KL a dimension that cost nothing (Kingma et al. 2016), of the batch's mean", minimum=0.0
