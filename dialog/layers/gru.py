@@ -19,8 +19,8 @@ torch, where the reset gate acts after the recurrent product (the "v1" form of t
 import torch
 from torch import Tensor, nn
 
+from dialog.layers.cell_rule import CellRule, RecurrentProduct, Tensors, Trace, newest
 from dialog.layers.fused import FusedLayer
-from dialog.layers.scan import CellRule, RecurrentProduct, Tensors, Trace
 
 __all__ = ["GRULayer"]
 
@@ -37,22 +37,21 @@ class _GRURule(CellRule):
         candidates = gates[:, 2 * size :].clone()
         return switches, candidates, torch.empty_like(candidates), bias[2 * size :]
 
-    def advance(self, trace: Trace, block: slice, product: RecurrentProduct) -> None:
+    def advance(self, trace: Trace, block: slice, seen: Tensor, product: RecurrentProduct) -> None:
         switches, candidates, recurrent, bias = trace.kept
         size = trace.outputs.shape[1]
-        seen = trace.seen[block]
         products = product.of(seen)
         switches[block].add_(products[:, : 2 * size]).sigmoid_()
         torch.add(products[:, 2 * size :], bias, out=recurrent[block])
         candidates[block].addcmul_(switches[block, :size], recurrent[block]).tanh_()
-        torch.lerp(candidates[block], seen[:, :size], switches[block, size:], out=trace.outputs[block])
+        torch.lerp(candidates[block], newest(seen, size), switches[block, size:], out=trace.outputs[block])
 
     def factors(self, trace: Trace) -> Tensors:
         switches, candidates, recurrent, _ = trace.kept
         size = trace.outputs.shape[1]
         reset, update = switches[:, :size], switches[:, size:]
         to_candidate = (1 - update) * (1 - candidates * candidates)
-        to_update = (trace.seen[:, :size] - candidates) * update * (1 - update)
+        to_update = (newest(trace.seen, size) - candidates) * update * (1 - update)
         to_reset = recurrent * reset * (1 - reset)
         # The last takes the gradients of n's sum, which of r (W_hn h + b_hn) are others.
         return to_candidate, to_update, to_reset, torch.empty_like(to_candidate)
@@ -74,7 +73,7 @@ class _GRURule(CellRule):
         torch.mul(hidden, to_update[block], out=inner[:, size : 2 * size])
         torch.mul(outer[block], switches[block, :size], out=inner[:, 2 * size :])
         leaving = product.back(inner)
-        leaving[:, :size].addcmul_(hidden, switches[block, size:])
+        newest(leaving, size).addcmul_(hidden, switches[block, size:])
         return leaving, arriving[1]
 
     def gate_gradient(self, factors: Tensors, inner: Tensor) -> Tensor:

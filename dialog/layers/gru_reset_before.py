@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dialog.layers.cell_rule import CellRule, RecurrentProduct, Tensors, Trace, newest
 from dialog.layers.recurrent import RecurrentLayer
-from dialog.layers.scan import CellRule, RecurrentProduct, Tensors, Trace
 
 __all__ = ["GRUResetBeforeLayer"]
 
@@ -36,21 +36,21 @@ class _ResetBeforeRule(CellRule):
         switches = gates[:, : 2 * size] + bias[: 2 * size]
         return switches, gates[:, 2 * size :] + bias[2 * size :]
 
-    def advance(self, trace: Trace, block: slice, product: RecurrentProduct) -> None:
+    def advance(self, trace: Trace, block: slice, seen: Tensor, product: RecurrentProduct) -> None:
         switches, candidates = trace.kept[0][block], trace.kept[1][block]
-        seen, size = trace.seen[block], trace.outputs.shape[1]
+        size = trace.outputs.shape[1]
         product.add_to(switches, seen, slice(0, 2 * size))
         switches.sigmoid_()
         product.add_to(candidates, _times(switches[:, :size], seen), slice(2 * size, 3 * size))
         candidates.tanh_()
-        torch.lerp(candidates, seen[:, :size], switches[:, size:], out=trace.outputs[block])
+        torch.lerp(candidates, newest(seen, size), switches[:, size:], out=trace.outputs[block])
 
     def factors(self, trace: Trace) -> Tensors:
         switches, candidates = trace.kept
         size = trace.outputs.shape[1]
         reset, update = switches[:, :size], switches[:, size:]
         to_candidate = (1 - update) * (1 - candidates * candidates)
-        to_update = (trace.seen[:, :size] - candidates) * update * (1 - update)
+        to_update = (newest(trace.seen, size) - candidates) * update * (1 - update)
         to_reset = _times(reset * (1 - reset), trace.seen)
         return to_candidate, to_update, to_reset
 
@@ -72,7 +72,7 @@ class _ResetBeforeRule(CellRule):
         torch.sum(of_reset, dim=1, out=inner[:, :size])
         leaving = product.back(inner[:, : 2 * size], slice(0, 2 * size))
         leaving += _times(switches[:, :size], reset_seen)
-        leaving[:, :size].addcmul_(hidden, switches[:, size:])
+        newest(leaving, size).addcmul_(hidden, switches[:, size:])
         return leaving, arriving[1]
 
     def weight_gradient(self, trace: Trace, inner: Tensor, product: RecurrentProduct) -> Tensor:

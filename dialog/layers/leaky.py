@@ -21,8 +21,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from dialog.layers.cell_rule import CellRule, RecurrentProduct, Tensors, Trace, newest
 from dialog.layers.recurrent import RecurrentLayer
-from dialog.layers.scan import CellRule, RecurrentProduct, Tensors, Trace
 
 __all__ = ["LeakyLayer", "LeakyRule"]
 
@@ -36,12 +36,13 @@ class LeakyRule(CellRule):
         """Returns the targets' sums."""
         return (gates + bias,)
 
-    def advance(self, trace: Trace, block: slice, product: RecurrentProduct) -> None:
+    def advance(self, trace: Trace, block: slice, seen: Tensor, product: RecurrentProduct) -> None:
         """One step."""
-        target, seen, size = trace.kept[0][block], trace.seen[block], trace.outputs.shape[1]
+        target = trace.kept[0][block]
         product.add_to(target, seen)
         target.tanh_()
-        torch.lerp(seen[:, :size], target, trace.own[0], out=trace.outputs[block])
+        before = newest(seen, target.shape[1])
+        torch.lerp(before, target, trace.own[0], out=trace.outputs[block])
 
     def factors(self, trace: Trace) -> Tensors:
         """Returns a (1 - target²) for all tokens, and 1 - a."""
@@ -61,12 +62,12 @@ class LeakyRule(CellRule):
         to_target, kept_share = factors
         torch.mul(arriving[0], to_target[block], out=inner)
         leaving = product.back(inner)
-        leaving[:, : inner.shape[1]].addcmul_(arriving[0], kept_share)
+        newest(leaving, inner.shape[1]).addcmul_(arriving[0], kept_share)
         return leaving, arriving[1]
 
     def own_gradients(self, trace: Trace, inner: Tensor, arrived: Tensor) -> Tensors:
         """Returns the gradient of a."""
-        before = trace.seen[:, : arrived.shape[1]]
+        before = newest(trace.seen, arrived.shape[1])
         return ((arrived * (trace.kept[0] - before)).sum(0),)
 
 

@@ -24,9 +24,9 @@ so that training begins at the LSTM without.
 import torch
 from torch import Tensor
 
+from dialog.layers.cell_rule import CellRule, RecurrentProduct, Tensors, Trace
 from dialog.layers.fused import FusedLayer
 from dialog.layers.recurrent import RecurrentLayer
-from dialog.layers.scan import CellRule, RecurrentProduct, Tensors, Trace
 
 __all__ = ["LSTMLayer", "LSTMPeepholeLayer"]
 
@@ -41,10 +41,10 @@ class _LSTMRule(CellRule):
         gates = gates + bias
         return gates, gates.new_empty(len(gates), gates.shape[1] // 4)
 
-    def advance(self, trace: Trace, block: slice, product: RecurrentProduct) -> None:
+    def advance(self, trace: Trace, block: slice, seen: Tensor, product: RecurrentProduct) -> None:
         size = trace.outputs.shape[1]
         gates, squashed = trace.kept[0][block], trace.kept[1][block]
-        product.add_to(gates, trace.seen[block])
+        product.add_to(gates, seen)
         if trace.own:
             peepholes = trace.own[0]
             gates[:, : 2 * size] += (trace.cells_before[block, None] * peepholes[:2]).flatten(1)

@@ -29,8 +29,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dialog.layers.cell_rule import CellRule
 from dialog.layers.packing import Packing
-from dialog.layers.scan import CellRule, ScanPlan, scan
+from dialog.layers.scan import ScanPlan, scan
 
 __all__ = ["RecurrentLayer"]
 

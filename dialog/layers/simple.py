@@ -12,8 +12,8 @@ is shared out among the states that are seen.
 import torch
 from torch import Tensor, nn
 
+from dialog.layers.cell_rule import CellRule, RecurrentProduct, Tensors, Trace
 from dialog.layers.fused import FusedLayer
-from dialog.layers.scan import CellRule, RecurrentProduct, Tensors, Trace
 
 __all__ = ["ReluLayer", "TanhLayer"]
 
@@ -24,9 +24,9 @@ class _TanhRule(CellRule):
     def keep(self, gates: Tensor, bias: Tensor, own: Tensors) -> Tensors:
         return (gates + bias,)
 
-    def advance(self, trace: Trace, block: slice, product: RecurrentProduct) -> None:
+    def advance(self, trace: Trace, block: slice, seen: Tensor, product: RecurrentProduct) -> None:
         new = trace.kept[0][block]
-        product.add_to(new, trace.seen[block])
+        product.add_to(new, seen)
         torch.tanh(new, out=trace.outputs[block])
 
     def factors(self, trace: Trace) -> Tensors:
@@ -46,9 +46,9 @@ class _TanhRule(CellRule):
 
 
 class _ReluRule(_TanhRule):
-    def advance(self, trace: Trace, block: slice, product: RecurrentProduct) -> None:
+    def advance(self, trace: Trace, block: slice, seen: Tensor, product: RecurrentProduct) -> None:
         new = trace.kept[0][block]
-        product.add_to(new, trace.seen[block])
+        product.add_to(new, seen)
         torch.clamp(new, min=0, out=trace.outputs[block])
 
     def factors(self, trace: Trace) -> Tensors:
