@@ -45,7 +45,9 @@ class HRED(ReplyModel):
     def __init__(self, config: HREDConfig):
         super().__init__()
         self.config = config
-        self.table = TokenTable(config.vocab_size, config.embedding_size, config.dropout)
+        self.table = TokenTable(
+            config.vocab_size, config.embedding_size, config.dropout, config.embedding_deviation
+        )
         self.hierarchy = HierarchicalContext(config)
         self.decoder = ReplyDecoder(
             config,

@@ -57,7 +57,9 @@ class LanguageModel(ReplyModel):
     def __init__(self, config: LanguageModelConfig):
         super().__init__()
         self.config = config
-        self.table = TokenTable(config.vocab_size, config.embedding_size, config.dropout)
+        self.table = TokenTable(
+            config.vocab_size, config.embedding_size, config.dropout, config.embedding_deviation
+        )
         self.rnn = Stack(config.decoder_stack(), config.embedding_size, config.hidden_size)
         self.combine = nn.Linear(config.hidden_size, config.embedding_size)
 

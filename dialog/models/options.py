@@ -74,6 +74,12 @@ class RecurrentSettings(Settings):
 
     vocab_size: int = setting(8000, "tokens that the tokenizer knows; taken from the corpus", minimum=5)
     embedding_size: int = setting(256, "numbers for a token", minimum=1, below=_LARGEST)
+    embedding_deviation: float = setting(
+        0.1,
+        "standard deviation of these numbers before training; 1 where single words must be told apart early",
+        minimum=1e-3,
+        below=100.0,
+    )
     hidden_size: int = setting(256, "numbers of the decoder's state", minimum=1, below=_LARGEST)
     decoder_cell: str = setting("gru", "recurrent cell of the decoder", choices=CELLS)
     decoder_layers: int = setting(1, "layers of the decoder", minimum=1, below=_MOST_LAYERS)

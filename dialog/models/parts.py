@@ -29,12 +29,13 @@ class TokenTable(nn.Module):
         vocab_size: number of tokens.
         size: size of a token's vector.
         dropout_rate: share of the values of embedded tokens that is dropped.
+        deviation: standard deviation of the values before training.
     """
 
-    def __init__(self, vocab_size: int, size: int, dropout_rate: float):
+    def __init__(self, vocab_size: int, size: int, dropout_rate: float, deviation: float = 0.1):
         super().__init__()
         self.dropout_rate = dropout_rate
-        self.weight = nn.Parameter(torch.empty(vocab_size, size).normal_(std=0.1))
+        self.weight = nn.Parameter(torch.empty(vocab_size, size).normal_(std=deviation))
         self.step_product: nn.Module | None = None
         """What computes the logits of a step instead; see `models.int8`."""
 

@@ -47,7 +47,9 @@ class Seq2Seq(ReplyModel):
     def __init__(self, config: Seq2SeqConfig):
         super().__init__()
         self.config = config
-        self.table = TokenTable(config.vocab_size, config.embedding_size, config.dropout)
+        self.table = TokenTable(
+            config.vocab_size, config.embedding_size, config.dropout, config.embedding_deviation
+        )
         self.encoder = UtteranceEncoder(config, config.context_turns * config.max_utterance_tokens)
         size = self.encoder.output_size
         self.decoder = ReplyDecoder(config, condition_size=size, memory_size=size, at_every_step=False)

@@ -68,7 +68,9 @@ class VHRED(ReplyModel):
     def __init__(self, config: VHREDConfig):
         super().__init__()
         self.config = config
-        self.table = TokenTable(config.vocab_size, config.embedding_size, config.dropout)
+        self.table = TokenTable(
+            config.vocab_size, config.embedding_size, config.dropout, config.embedding_deviation
+        )
         self.hierarchy = HierarchicalContext(config)
         utterance_size = self.hierarchy.encoder.output_size
         self.decoder = ReplyDecoder(

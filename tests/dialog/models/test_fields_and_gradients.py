@@ -14,6 +14,7 @@ from tests.dialog.models.tiny import ALL, costs, make_model, random_windows
 CHANGES: dict[str, Any] = {
     "vocab_size": 31,
     "embedding_size": 8,
+    "embedding_deviation": 0.3,
     "hidden_size": 10,
     "context_size": 8,
     "encoder_layers": 2,
@@ -74,6 +75,7 @@ IN_BUFFERS_ALONE = {
     "input_scale",
 }  # a reservoir is drawn, not trained
 IN_GRADIENTS_ALONE = {"hard_temperature"}
+IN_FIRST_WEIGHTS_ALONE = {"embedding_deviation"}
 FIELDS = [(n, f.name) for n in ALL for f in dataclasses.fields(model_class(n).config_class)]
 
 
@@ -106,6 +108,9 @@ def test_every_setting_changes_something(name, field) -> None:
     if field in IN_BUFFERS_ALONE:
         pairs = zip(plain.buffers(), other.buffers(), strict=True)
         assert any(not torch.equal(first, second) for first, second in pairs)
+        return
+    if field in IN_FIRST_WEIGHTS_ALONE:  # the same draws, three times as large
+        assert torch.allclose(other.table.weight, 3 * plain.table.weight)
         return
     missing, unexpected = other.load_state_dict(plain.state_dict(), strict=False)
     assert not unexpected and (not missing or field == "bag_of_words")
