@@ -16,10 +16,11 @@ from itertools import pairwise
 
 from dialog.conversation import Turn, join_neighbours
 from dialog.corpus.records import Parsed
+from dialog.text.loose import loose_digest
 from dialog.text.normalise import normalise
 from dialog.text.tokenizer import without_surrogates
 
-__all__ = ["RULES", "Clean", "Counts", "clean", "clean_name", "exact_digest", "loose_digest", "loose_letters"]
+__all__ = ["RULES", "Clean", "Counts", "clean", "clean_name", "exact_digest"]
 
 RULES = {
     "one_turn": "fewer than two turns after cleaning",
@@ -29,7 +30,6 @@ RULES = {
 }
 _NO_PEOPLE = frozenset({"system", "developer", "tool", "function"})
 _MOST_SPEAKERS = 65_535
-_NO_LETTERS = bytes(code for code in range(128) if not chr(code).isalnum())  # nor digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +146,3 @@ def exact_digest(speakers: tuple[int, ...], texts: tuple[str, ...]) -> bytes:
     """What tells exact duplicates: 16 bytes of the texts and the pattern of speakers."""
     joined = "\n".join([f"{speaker} {text}" for speaker, text in zip(speakers, texts, strict=True)])
     return hashlib.blake2b(joined.encode(), digest_size=16).digest()
-
-
-def loose_digest(texts: tuple[str, ...]) -> bytes:
-    """What the split is drawn from and leaks are found by: 16 bytes of the letters and digits alone."""
-    letters = loose_letters("".join(texts))
-    return hashlib.blake2b(letters or "\n".join(texts).encode(), digest_size=16).digest()
-
-
-def loose_letters(text: str) -> bytes:
-    """The letters and digits of `text`, without case."""
-    if text.isascii():
-        return text.lower().encode().translate(None, _NO_LETTERS)
-    return "".join(filter(str.isalnum, text.casefold())).encode()

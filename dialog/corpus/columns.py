@@ -19,8 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dialog.corpus.cleaning import Counts, clean_name, loose_letters
+from dialog.corpus.cleaning import Counts, clean_name
 from dialog.corpus.records import RawRecord
+from dialog.text.loose import loose_letters
 from dialog.text.normalise import normalise
 
 __all__ = ["Plain", "read_plain"]

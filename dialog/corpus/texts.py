@@ -37,7 +37,7 @@ __all__ = [
 _ID, _SPEAKERS, _UTTERANCES, _TARGETS = SCHEMA
 _FOR_JOINING = [
     pa.field("exact", pa.binary(16)),  # tells duplicates, see `cleaning.exact_digest`
-    pa.field("loose", pa.binary(16)),  # see `cleaning.loose_digest`
+    pa.field("loose", pa.binary(16)),  # see `loose_digest`
     pa.field("split", pa.uint8()),  # number in SPLITS
 ]
 TEXT_SCHEMA = pa.schema([_ID, _SPEAKERS, pa.field("texts", pa.list_(pa.string())), _TARGETS, *_FOR_JOINING])

@@ -81,7 +81,9 @@ def measure_overlap(
         )
     if not replies:
         raise UsageError("there is no reply to compare with its reference; give a split that has targets")
-    bleu = BLEU(lowercase=lowercase, tokenize=word_rule(words).sacrebleu, max_ngram_order=_ORDER)
+    # `force` silences a hint about texts that come with spaces between words.
+    tokenize = word_rule(words).sacrebleu
+    bleu = BLEU(lowercase=lowercase, force=True, tokenize=tokenize, max_ngram_order=_ORDER)
     chrf = CHRF(char_order=_CHARACTERS, beta=_BETA, lowercase=lowercase)
     columns: dict[str, NDArray[np.float64]] = {}
     for metric, names in ((bleu, _BLEU_COLUMNS), (chrf, _CHRF_COLUMNS)):

@@ -76,30 +76,53 @@ def sentence_bleu(
     """
     if not references or not 1 <= len(weights) <= 4:
         raise UsageError("sentence BLEU needs a reference and 1 to 4 weights; give one of each order")
-    counts = [_clipped(references, reply, order) for order in range(1, len(weights) + 1)]
-    if not reply or counts[0][0] == 0:
+    most = [Counter[tuple[str, ...]]() for _ in range(_HIGHEST)]
+    for reference in references:
+        for order, grams in enumerate(_grams(reference)):
+            most[order] |= grams
+    nearest = min((abs(len(each) - len(reply)), len(each)) for each in references)[1]
+    return _score(_shared(most, reply), len(reply), nearest, weights, smoothing)
+
+
+_HIGHEST = 5  # order that smoothing 5 looks at
+
+
+def _grams(words: Words) -> list[Counter[tuple[str, ...]]]:
+    """Returns the n-grams of each order."""
+    return [
+        Counter(zip(*(words[start:] for start in range(order)), strict=False))
+        for order in range(1, _HIGHEST + 1)
+    ]
+
+
+def _shared(most: Sequence[Counter[tuple[str, ...]]], reply: Words) -> list[tuple[int, int]]:
+    """Returns for each order how many n-grams of a reply stand in a reference, and how many it has, at least 1."""
+    return [
+        (
+            sum(min(count, known[gram]) for gram, count in grams.items() if gram in known),
+            max(1, len(reply) - order),
+        )
+        for order, (known, grams) in enumerate(zip(most, _grams(reply), strict=True))
+    ]
+
+
+def _score(
+    counts: Sequence[tuple[int, int]],
+    length: int,
+    reference_length: int,
+    weights: Sequence[float],
+    smoothing: Smoothing,
+) -> float:
+    """Returns sentence BLEU from what `_shared` counted."""
+    if counts[0][0] == 0:
         return 0.0
-    precisions = _smooth_zeros(counts, len(reply), smoothing)
+    precisions = _smooth_zeros(counts[: len(weights)], length, smoothing)
     if precisions is None:
         return 0.0
-    shared, grams = _clipped(references, reply, 5)
+    shared, grams = counts[-1]
     precisions = _smooth_neighbours([*precisions, shared / grams])
     mean = math.fsum(weight * math.log(p) for weight, p in zip(weights, precisions, strict=True) if p > 0)
-    nearest = min((abs(len(each) - len(reply)), len(each)) for each in references)[1]
-    return math.exp(min(0.0, 1 - nearest / len(reply)) + mean)
-
-
-def _grams(words: Words, order: int) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(words[start : start + order]) for start in range(len(words) - order + 1))
-
-
-def _clipped(references: Sequence[Words], reply: Words, order: int) -> tuple[int, int]:
-    """Returns how many n-grams of a reply stand in a reference, and how many it has, at least 1."""
-    grams = _grams(reply, order)
-    most: Counter[tuple[str, ...]] = Counter()
-    for reference in references:
-        most |= _grams(reference, order)
-    return (grams & most).total(), max(1, grams.total())
+    return math.exp(min(0.0, 1 - reference_length / length) + mean)
 
 
 def _smooth_zeros(counts: Sequence[tuple[int, int]], length: int, smoothing: Smoothing) -> list[float] | None:
@@ -145,14 +168,33 @@ def sample_overlap(
     Raises:
         UsageError: there is no sample or no reference.
     """
+    (found,) = _samples(references, samples, weights, (smoothing,))
+    return found
+
+
+def _samples(
+    references: Sequence[Words],
+    samples: Sequence[Words],
+    weights: Sequence[float],
+    smoothings: Sequence[Smoothing],
+) -> list[SampleOverlap]:
+    """Compares under several smoothings, counting once."""
     if not samples or not references:
         raise UsageError("a context without a sample or without a reference has no precision; give both")
-    known: dict[tuple[str, ...], list[float]] = {}
-    for sample in map(tuple, samples):  # most models repeat themselves
-        if sample not in known:
-            known[sample] = [sentence_bleu([each], sample, weights, smoothing) for each in references]
-    scores = np.array([known[tuple(sample)] for sample in samples])  # (sample, reference)
-    return SampleOverlap(float(scores.max(1).mean()), float(scores.max(0).mean()))
+    most = [_grams(reference) for reference in references]
+    known: dict[tuple[str, ...], list[list[float]]] = {}  # most models repeat themselves
+    for sample in set(map(tuple, samples)):
+        counts = [_shared(each, sample) for each in most]
+        known[sample] = [
+            [
+                _score(each, len(sample), len(reference), weights, smoothing)
+                for each, reference in zip(counts, references, strict=True)
+            ]
+            for smoothing in smoothings
+        ]
+    scores = np.array([known[tuple(sample)] for sample in samples])  # (sample, smoothing, reference)
+    precisions, recalls = scores.max(2).mean(0).tolist(), scores.max(0).mean(1).tolist()
+    return [SampleOverlap(*each) for each in zip(precisions, recalls, strict=True)]
 
 
 def measure_samples(
@@ -175,13 +217,13 @@ def measure_samples(
         Sums for `SAMPLE_FIGURES`.
     """
     columns: dict[str, list[float]] = {"sample_contexts": [1.0] * len(samples)}
-    for smoothing in _SMOOTHINGS:
-        found = [
-            sample_overlap([reference], some, weights, smoothing)
-            for some, reference in zip(samples, references, strict=True)
-        ]
-        columns[_column("precision", smoothing)] = [each.precision for each in found]
-        columns[_column("recall", smoothing)] = [each.recall for each in found]
+    found = [
+        _samples([reference], some, weights, _SMOOTHINGS)
+        for some, reference in zip(samples, references, strict=True)
+    ]
+    for place, smoothing in enumerate(_SMOOTHINGS):
+        columns[_column("precision", smoothing)] = [each[place].precision for each in found]
+        columns[_column("recall", smoothing)] = [each[place].recall for each in found]
     return Sums.over(ids, conversations, columns)
 
 

@@ -7,10 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialog.conversation import Conversation, Turn
-from dialog.corpus.cleaning import RULES, Counts, clean, loose_digest
+from dialog.corpus.cleaning import RULES, Counts, clean
 from dialog.corpus.records import Parsed
 from dialog.corpus.splits import Shares, split_by_name, split_of, splits_by_names
 from dialog.errors import UsageError
+from dialog.text.loose import loose_digest
 from dialog.text.normalise import normalise
 
 speakers = st.sampled_from(["A", "B", " B", "system", "assistant", "user", "\ud800"])
