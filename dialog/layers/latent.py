@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.nn import functional
 
-__all__ = ["DiagonalGaussian", "diagonal_gaussian", "draw"]
+__all__ = ["DiagonalGaussian", "diagonal_gaussian", "draw", "log_ratio", "repeated"]
 
 
 def diagonal_gaussian(loc: Tensor, scale: Tensor) -> "Independent[Normal]":
@@ -24,6 +24,18 @@ def draw(gaussian: "Independent[Normal]", generator: torch.Generator) -> Tensor:
     noise = torch.randn(loc.shape, generator=generator, device=loc.device, dtype=loc.dtype)
     sample: Tensor = loc + scale * noise
     return sample
+
+
+def repeated(gaussian: "Independent[Normal]", num_samples: int) -> "Independent[Normal]":
+    """Returns the distributions of (row, latent) as such of (row, sample, latent), for many samples of each."""
+    loc, scale = gaussian.base_dist.loc[:, None], gaussian.base_dist.scale[:, None]
+    return diagonal_gaussian(loc.expand(-1, num_samples, -1), scale.expand(-1, num_samples, -1))
+
+
+def log_ratio(prior: "Independent[Normal]", posterior: "Independent[Normal]", latents: Tensor) -> Tensor:
+    """Returns log p(z) - log q(z) of `latents` (…, latent), (…) float64."""
+    ratio: Tensor = prior.log_prob(latents).double() - posterior.log_prob(latents).double()
+    return ratio
 
 
 class DiagonalGaussian(nn.Module):
@@ -46,7 +58,7 @@ class DiagonalGaussian(nn.Module):
         self.variance = nn.Linear(hidden_size, latent_size)
 
     def forward(self, condition: Tensor) -> "Independent[Normal]":
-        """Returns the distribution over (row, latent) for conditions (row, condition)."""
+        """Returns the distribution over (…, latent) for conditions (…, condition)."""
         hidden = self.hidden(condition)
         # Half precision would leave too few digits for a difference of two variances.
         variance = self.variance_scale * functional.softplus(self.variance(hidden).to(self.loc.weight.dtype))

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Independent, Normal
 
 from dialog.errors import UsageError
 from dialog.models.config import Settings
@@ -83,6 +84,12 @@ class LatentGaussians:
     posterior_loc: Tensor
     posterior_scale: Tensor
     conversation: "LatentGaussians | None" = None
+
+    @staticmethod
+    def of(prior: "Independent[Normal]", posterior: "Independent[Normal]") -> "LatentGaussians":
+        """Takes them from distributions of the same rows."""
+        p, q = prior.base_dist, posterior.base_dist
+        return LatentGaussians(p.loc, p.scale, q.loc, q.scale)
 
 
 class State:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from dialog.layers.packing import Packing, rows_or_zero
+from dialog.layers.packing import Packing
 from dialog.layers.stack import Stack
+from dialog.models.attended import AttendedTurns
 from dialog.models.base import ContextState
 from dialog.models.decoder import Memory
 from dialog.models.options import HierarchicalSettings
@@ -65,19 +65,16 @@ class HierarchicalContext(nn.Module):
     def __init__(self, settings: HierarchicalSettings):
         super().__init__()
         self.encoder = UtteranceEncoder(settings, settings.max_utterance_tokens)
-        self.attention_turns = settings.attention_turns
-        self.attention_over = "nothing" if settings.attention == "none" else settings.attention_over
+        self.attended = AttendedTurns.of(settings)
         self.rnn = Stack(settings.context_stack(), self.encoder.output_size, settings.context_size)
 
     def start(self, num_conversations: int) -> HierarchicalState:
         """Returns the empty context."""
         weight = self.rnn.first().weight_input
-        memory = weight.new_zeros(num_conversations, self.attention_turns, 0, self.encoder.output_size)
         return HierarchicalState(
             weight.new_zeros(num_conversations, self.rnn.output_size),
             weight.new_zeros(num_conversations, self.rnn.num_layers, self.rnn.state_size),
-            memory,
-            torch.zeros(memory.shape[:3], dtype=torch.bool, device=weight.device),
+            *self.attended.start(num_conversations, weight.new_empty(self.encoder.output_size)),
         )
 
     def observe(
@@ -86,20 +83,12 @@ class HierarchicalContext(nn.Module):
         """Reads one more utterance for each conversation."""
         encoded = self.encoder(table, utterances)
         context, hidden = self.rnn.step(encoded.vectors, state.hidden)
-        values, positions = self._attended(encoded)
-        time = max(state.memory.shape[2], positions.shape[1])
-        latest = _longer(rows_or_zero(values, positions)[:, None], time, 2)
-        is_real = _longer(positions[:, None] >= 0, time, 2)
-        memory = torch.cat([_longer(state.memory[:, 1:], time, 2), latest], dim=1)
-        mask = torch.cat([_longer(state.memory_mask[:, 1:], time, 2), is_real], dim=1)
-        longest = int(mask.sum(2).max()) if mask.numel() else 0
-        return HierarchicalState(context, hidden, memory[:, :, :longest], mask[:, :, :longest])
+        kept = self.attended.observe(state.memory, state.memory_mask, encoded)
+        return HierarchicalState(context, hidden, *kept)
 
     def memory_of(self, state: HierarchicalState) -> Memory:
         """Returns what a reply to each conversation may attend over."""
-        mask = state.memory_mask
-        places = torch.arange(mask.numel(), device=mask.device).view(mask.shape)
-        return Memory(state.memory.flatten(0, 2), self._laid_out(torch.where(mask, places, -1)))
+        return self.attended.of_kept(state.memory, state.memory_mask)
 
     def read(
         self,
@@ -127,58 +116,25 @@ class HierarchicalContext(nn.Module):
         place[needed] = torch.arange(len(needed))  # batch row -> encoded row; the last entry serves row -1
         encoded = self.encoder(table, batch.utterances.select(needed), generator)
         before = state or self.start(batch.num_conversations)
-        contexts = self._contexts(batch, encoded, place, turns_read, before)
+        contexts = self._contexts(batch, encoded, place, turns_read, before, generator)
         targets = encoded.vectors[place[batch.targets].to(batch.device)] if with_targets else None
-        return Reading(contexts, self._memory(batch, encoded, place, before), targets)
+        memory = self.attended.of_batch(batch, encoded, place, before.memory, before.memory_mask)
+        return Reading(contexts, memory, targets)
 
     def _contexts(
-        self, batch: Batch, encoded: Encoded, place: Tensor, turns_read: Tensor, before: HierarchicalState
+        self,
+        batch: Batch,
+        encoded: Encoded,
+        place: Tensor,
+        turns_read: Tensor,
+        before: HierarchicalState,
+        generator: torch.Generator,
     ) -> Tensor:
         packing = Packing.of(turns_read, batch.device)
         rows = packing.pack(place[batch.rows].to(batch.device)[:, : len(packing.batch_sizes)])
-        states = self.rnn(encoded.vectors[rows], packing, before.hidden)
+        states = self.rnn(encoded.vectors[rows], packing, before.hidden, generator=generator)
         after = torch.cat([before.context[:, None].to(states.dtype), packing.pad(states)], dim=1)
         return after[batch.target_conversations.to(batch.device), batch.target_turns.to(batch.device)]
-
-    def _memory(self, batch: Batch, encoded: Encoded, place: Tensor, before: HierarchicalState) -> Memory:
-        values, positions = self._attended(encoded)
-        kept = before.memory.flatten(0, 2)  # utterances before the windows stand behind the windows' own
-        own = len(values)
-        # A row of nothing stands last: row -1 finds it, also where no turn of the windows is read.
-        positions = torch.cat([positions, positions.new_full((1, positions.shape[1]), -1)])
-        mask = before.memory_mask
-        places = torch.where(mask, own + torch.arange(mask.numel(), device=mask.device).view(mask.shape), -1)
-        columns = []
-        for back in range(self.attention_turns, 0, -1):
-            rows = place[batch.source_rows(back)].to(batch.device)
-            inside = positions[rows]
-            if mask.shape[2] == 0:
-                columns.append(inside)
-                continue
-            earlier = self.attention_turns - back + batch.target_turns  # its turn in the kept memory
-            outside = (batch.target_turns < back) & (earlier < self.attention_turns)
-            old = places[batch.target_conversations, earlier.clamp(max=self.attention_turns - 1)]
-            columns.append(torch.cat([inside, old.masked_fill(~outside[:, None].to(old.device), -1)], dim=1))
-        return Memory(torch.cat([values, kept.to(values.dtype)]), self._laid_out(torch.stack(columns, dim=1)))
-
-    def _attended(self, encoded: Encoded) -> tuple[Tensor, Tensor]:
-        """Returns what can be attended over (place, size), and where each utterance has it, (utterance, time)."""
-        if self.attention_over == "turns":
-            each = torch.arange(len(encoded.vectors), device=encoded.vectors.device)
-            return encoded.vectors, each[:, None]
-        if self.attention_over == "nothing":
-            return encoded.outputs[:0], encoded.positions[:, :0]
-        return encoded.outputs, encoded.positions
-
-    def _laid_out(self, positions: Tensor) -> Tensor:
-        """Returns positions (reply, turn, time) as attention takes them: flat, unless turns are told apart."""
-        return positions if self.attention_over == "tokens_then_turns" else positions.flatten(1)
-
-
-def _longer(values: Tensor, size: int, dimension: int) -> Tensor:
-    """Returns `values` with zeros behind, `size` along a dimension."""
-    behind = [0, 0] * (values.dim() - dimension - 1)
-    return functional.pad(values, (*behind, 0, size - values.shape[dimension]))
 
 
 def _turns_read(batch: Batch) -> Tensor:

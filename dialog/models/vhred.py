@@ -6,19 +6,18 @@ Serban et al. 2017, "A Hierarchical Latent Variable Encoder-Decoder Model for Ge
     posterior  q(z | c, x) = N(loc_q([c; u(x)]), scale_q([c; u(x)])^2)
     log p(x | c)  >=  E_q log p(x | z, c)  -  KL(q || p)
 
-The decoder gets [c; z] at every step. The optional bag-of-words loss, which asks z and c to tell which
-words the reply has, is Zhao, Zhao and Eskenazi 2017, "Learning Discourse-level Diversity for Neural Dialog
-Models using Conditional Variational Autoencoders", equation 5, here with the output layer's own embedding.
+The decoder gets [c; z] at every step. The optional bag-of-words loss asks z and c to tell which words the reply
+has; see `models.words`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
-from dialog.layers.latent import DiagonalGaussian, diagonal_gaussian, draw
+from dialog.layers.latent import DiagonalGaussian, diagonal_gaussian, draw, log_ratio, repeated
 from dialog.models.base import (
     ContextState,
     DecoderState,
@@ -27,31 +26,21 @@ from dialog.models.base import (
     PosteriorKL,
     ReplyModel,
 )
-from dialog.models.config import setting
 from dialog.models.decoder import RecurrentDecoderState, Replies, ReplyDecoder
 from dialog.models.hierarchy import HierarchicalContext, HierarchicalState, Reading
-from dialog.models.options import HierarchicalSettings
+from dialog.models.latent_options import LatentSettings
 from dialog.models.parts import TokenTable, generators_noise
 from dialog.models.sampled import chunks, sampled_replies
 from dialog.models.scoring import reply_losses, score_replies
+from dialog.models.words import BagOfWords
 from dialog.text.batches import Batch, Utterances
 
 __all__ = ["VHRED", "VHREDConfig"]
 
 
 @dataclass(frozen=True)
-class VHREDConfig(HierarchicalSettings):
+class VHREDConfig(LatentSettings):
     """Sizes of a VHRED; each field says its unit."""
-
-    latent_size: int = setting(100, "dimensions of z", minimum=1, below=16_385)
-    latent_hidden_size: int = setting(
-        200, "numbers of each tanh layer of prior and posterior", minimum=1, below=16_385
-    )
-    variance_scale: float = setting(0.1, "what softplus is multiplied by to give a variance", minimum=1e-6)
-    word_dropout: float = setting(
-        0.25, "share of the decoder's input tokens made unknown in training", minimum=0.0, below=1.0
-    )
-    bag_of_words: bool = setting(False, "whether [c; z] must also tell the reply's words, unordered")
 
 
 class VHRED(ReplyModel):
@@ -84,9 +73,7 @@ class VHRED(ReplyModel):
         self.prior = DiagonalGaussian(config.context_size, *sizes)
         self.posterior = DiagonalGaussian(config.context_size + utterance_size, *sizes)
         if config.bag_of_words:
-            self.words = nn.Sequential(
-                nn.Linear(config.context_size + config.latent_size, config.embedding_size), nn.Tanh()
-            )
+            self.words = BagOfWords(config.context_size + config.latent_size, config.embedding_size)
 
     def loss(self, batch: Batch, generator: torch.Generator, state: ContextState | None = None) -> LossParts:
         """See `ReplyModel.loss`."""
@@ -99,7 +86,7 @@ class VHRED(ReplyModel):
         kl = kl_divergence(posterior.base_dist, prior.base_dist)
         auxiliary = dict(parts.auxiliary)
         if self.config.bag_of_words and self.training:
-            auxiliary["bag_of_words"] = self._bag_of_words(condition, replies)
+            auxiliary["bag_of_words"] = self.words.losses(self.table, condition, replies)
         return replace(parts, kl=kl, auxiliary=auxiliary)
 
     def start(self, num_conversations: int) -> HierarchicalState:
@@ -150,9 +137,9 @@ class VHRED(ReplyModel):
         done = [0] * len(utterances)  # samples of each reply
         for part, samples in chunks(utterances.lengths, num_samples, batch.device):
             rows = part.to(batch.device)
-            given_context, given_reply = _repeated(prior, rows, samples), _repeated(posterior, rows, samples)
+            given_context, given_reply = (repeated(_of(one, rows), samples) for one in (prior, posterior))
             latents = draw(given_reply, generator)
-            ratio = given_context.log_prob(latents).double() - given_reply.log_prob(latents).double()
+            ratio = log_ratio(given_context, given_reply, latents)
             first = done[int(part[0])]
             weights[rows, first : first + samples] = ratio - replies.nll(part, latents)
             for reply in part.tolist():
@@ -170,9 +157,7 @@ class VHRED(ReplyModel):
     ) -> LatentGaussians:
         """See `ReplyModel.describe_latents`; nothing is drawn."""
         _, prior, posterior = self._infer(batch, torch.Generator(batch.device), state)
-        return LatentGaussians(
-            prior.base_dist.loc, prior.base_dist.scale, posterior.base_dist.loc, posterior.base_dist.scale
-        )
+        return LatentGaussians.of(prior, posterior)
 
     def _infer(
         self, batch: Batch, generator: torch.Generator, state: ContextState | None
@@ -184,13 +169,7 @@ class VHRED(ReplyModel):
         posterior = self.posterior(torch.cat([reading.contexts, reading.targets], dim=1))
         return reading, prior, posterior
 
-    def _bag_of_words(self, condition: Tensor, replies: Replies) -> Tensor:
-        """Returns -sum_t log softmax(E f([c; z]))[y_t] of each reply, (reply,), in nats."""
-        log_shares = torch.log_softmax(self.table.logits(self.words(condition)), dim=1)
-        return -replies.packing.sum_rows(log_shares[replies.packing.rows, replies.targets])
 
-
-def _repeated(gaussian: "Independent[Normal]", rows: Tensor, samples: int) -> "Independent[Normal]":
-    """Returns the distributions of some rows, (row, sample, latent), for many samples of each."""
-    loc, scale = gaussian.base_dist.loc[rows, None], gaussian.base_dist.scale[rows, None]
-    return diagonal_gaussian(loc.expand(-1, samples, -1), scale.expand(-1, samples, -1))
+def _of(gaussian: "Independent[Normal]", rows: Tensor) -> "Independent[Normal]":
+    """Returns the distributions of some rows."""
+    return diagonal_gaussian(gaussian.base_dist.loc[rows], gaussian.base_dist.scale[rows])
