@@ -86,6 +86,14 @@ MODELS: dict[str, ModelEntry] = {
             "Conditional Variational Autoencoders",
         ),
     ),
+    "vhcr": ModelEntry(
+        "dialog.models.vhcr:VHCR",
+        "VHRED with a further latent variable that all replies of a conversation share",
+        (
+            "Park, Cho and Kim 2018, A Hierarchical Latent Structure for Variational Conversation Modeling",
+            "Serban et al. 2017, A Hierarchical Latent Variable Encoder-Decoder Model for Generating Dialogues",
+        ),
+    ),
     "lm": ModelEntry(
         "dialog.models.language:LanguageModel",
         "a language model: how probable an utterance is whatever was said before; to score, generate, rerank by",

@@ -51,6 +51,9 @@ CHANGES: dict[str, Any] = {
     "feedforward_size": 11,
     "max_context_tokens": 4,
     "window_tokens": 6,
+    "conversation_latent_size": 3,
+    "conversation_reader_size": 8,
+    "utterance_dropout": 0.5,
 }
 """A value for each field that is not the one of `tiny.SIZES`."""
 
@@ -68,7 +71,9 @@ BESIDE: dict[str, dict[str, Any]] = {
 }
 """What must be set beside a field for something to read it."""
 
-IN_TRAINING_ALONE = {"dropout", "word_dropout", "bag_of_words", "hard_attention"}
+IN_TRAINING_ALONE = {"dropout", "word_dropout", "bag_of_words", "hard_attention", "utterance_dropout"}
+WITH_WEIGHTS = {"bag_of_words", "utterance_dropout"}
+"""Of these, what has weights of its own."""
 IN_BUFFERS_ALONE = {
     "spectral_radius",
     "reservoir_density",
@@ -76,7 +81,8 @@ IN_BUFFERS_ALONE = {
 }  # a reservoir is drawn, not trained
 IN_GRADIENTS_ALONE = {"hard_temperature"}
 IN_FIRST_WEIGHTS_ALONE = {"embedding_deviation"}
-FIELDS = [(n, f.name) for n in ALL for f in dataclasses.fields(model_class(n).config_class)]
+EVERY = [*ALL, "vhcr"]
+FIELDS = [(n, f.name) for n in EVERY for f in dataclasses.fields(model_class(n).config_class)]
 
 
 def looking_back(name: str, turns: int) -> dict[str, Any]:
@@ -88,12 +94,15 @@ def looking_back(name: str, turns: int) -> dict[str, Any]:
 def terms(model: ReplyModel) -> dict[str, torch.Tensor]:
     parts = model.loss(collate(random_windows([5, 3, 4], seed=1)), torch.Generator().manual_seed(3))
     terms = {"nll": parts.nll, **parts.auxiliary}
-    return terms if parts.kl is None else terms | {"kl": parts.kl.sum(1)}
+    for name, kl in (("kl", parts.kl), ("conversation_kl", parts.conversation_kl)):
+        if kl is not None:
+            terms[name] = kl.sum(1)
+    return terms
 
 
 def test_the_list_of_models_is_what_is_tested_here() -> None:
-    assert set(MODELS) - set(ALL) == {"lm"}  # which has a test file of its own, for it reads no context
-    for name in ALL:
+    assert set(MODELS) - set(EVERY) == {"lm"}  # which has a test file of its own, for it reads no context
+    for name in EVERY:
         assert model_name(make_model(name)) == name
 
 
@@ -113,7 +122,7 @@ def test_every_setting_changes_something(name, field) -> None:
         assert torch.allclose(other.table.weight, 3 * plain.table.weight)
         return
     missing, unexpected = other.load_state_dict(plain.state_dict(), strict=False)
-    assert not unexpected and (not missing or field == "bag_of_words")
+    assert not unexpected and (not missing or field in WITH_WEIGHTS)
     differs = {}
     for training in (True, False):
         first, second = terms(plain.train(training)), terms(other.train(training))
@@ -129,13 +138,15 @@ def test_every_setting_changes_something(name, field) -> None:
         assert differs == {True: True, False: field not in IN_TRAINING_ALONE}
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("turns", [1, 3])
 def test_every_parameter_gets_a_gradient(name, layers, turns) -> None:
     more = looking_back(name, turns)
-    if name == "vhred":
+    if name in ("vhred", "vhcr"):
         more["bag_of_words"] = True
+    if name == "vhcr":
+        more["utterance_dropout"] = 0.5
     model = make_model(name, layers=layers, **more).train()
     sum(term.sum() for term in terms(model).values()).backward()
     for parameter_name, parameter in model.named_parameters():
@@ -149,7 +160,7 @@ def test_every_parameter_gets_a_gradient(name, layers, turns) -> None:
             assert (rows != 0).any(1).all() and (rows != 0).any(0).all(), parameter_name
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 def test_the_gradient_of_a_whole_model_is_its_slope(name) -> None:
     model = make_model(name, layers=2)
     total = sum(term.sum() for term in terms(model).values())
@@ -168,14 +179,17 @@ def test_the_gradient_of_a_whole_model_is_its_slope(name) -> None:
     assert (values[0] - values[1]) / 2e-6 == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_the_same_generator_gives_the_same_training_loss(name) -> None:
-    model = make_model(name, dropout=0.5).train()
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_same_generator_gives_the_same_training_loss(name, layers) -> None:
+    has_context_rnn = "context_layers" in model_class(name).config_class.__dataclass_fields__
+    more = {"context_layers": layers} if has_context_rnn else {}
+    model = make_model(name, dropout=0.5, layers=layers, **more).train()
     first, second = terms(model), terms(model)
     assert all(torch.equal(first[k], second[k]) for k in first)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_model_is_made_from_its_settings_alone_and_counts_its_parameters(name) -> None:
     torch.manual_seed(4)
     sizes = {"vocab_size": 20, "embedding_size": 4, "hidden_size": 4, "feedforward_size": 4}
@@ -200,7 +214,7 @@ def test_the_uniform_part_is_the_mean_over_the_vocabulary(name) -> None:
     assert "uniform" not in costs(model.eval(), collate(random_windows([2]))).parts.auxiliary
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 def test_half_precision_trains_near_full(name) -> None:
     more = looking_back(name, 3)
     model = make_model(name, torch.float32, layers=2, **more).train()

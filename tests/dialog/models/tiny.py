@@ -36,6 +36,9 @@ SIZES = {
     "feedforward_size": 10,
     "max_context_tokens": 17,
     "window_tokens": 5,
+    "conversation_latent_size": 2,
+    "conversation_reader_size": 6,
+    "utterance_dropout": 0.0,
 }
 
 

@@ -23,6 +23,8 @@ CPU = torch.device("cpu")
 SIZES = (5, 2), (3,), (9, 4, 2), (6, 2)
 """Turns of the windows of four batches, unlike in replies and tokens."""
 WEIGHT = 0.6
+LATENT = {"vhred": {"word_dropout": 0.3}, "vhcr": {"word_dropout": 0.3, "utterance_dropout": 0.3}}
+"""Models with latent variables, and their further noise."""
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +39,11 @@ def batches() -> list[Batch]:
 
 
 def config_for(name: str, **settings: Any) -> TrainingConfig:
-    return training_config_class(name == "vhred").from_json({"label_smoothing": 0.1, **settings})
+    return training_config_class(name in LATENT).from_json({"label_smoothing": 0.1, **settings})
 
 
 def model_in_training(name: str, **overrides: Any) -> ReplyModel:
-    if name == "vhred":
+    if name in LATENT:
         overrides = {"bag_of_words": True, **overrides}
     return make_model(name, **overrides).train()
 
@@ -62,12 +64,16 @@ def added(
 def joined(some: list[LossParts]) -> LossParts:
     """Returns the parts of one batch of all replies; the gradient flows to all."""
     names = some[0].auxiliary
-    kl = None if some[0].kl is None else torch.cat([parts.kl for parts in some if parts.kl is not None])
+
+    def whole(values: list[torch.Tensor | None]) -> torch.Tensor | None:
+        return None if values[0] is None else torch.cat([value for value in values if value is not None])
+
     return LossParts(
         torch.cat([parts.nll for parts in some]),
         torch.cat([parts.num_tokens for parts in some]),
-        kl,
+        whole([parts.kl for parts in some]),
         {name: torch.cat([parts.auxiliary[name] for parts in some]) for name in names},
+        whole([parts.conversation_kl for parts in some]),
     )
 
 
@@ -84,22 +90,26 @@ def assert_same(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor])
         torch.testing.assert_close(found[name], value, rtol=1e-10, atol=1e-10, msg=name)
 
 
-def free_bits_between(model: ReplyModel) -> float:
-    """Returns free bits that some dimensions are above and some below, the middle one barely."""
+def free_bits_between(model: ReplyModel, kind: str = "kl") -> float:
+    """Returns free bits that some dimensions are above and some below, one barely, and not in every batch."""
     with torch.no_grad():
-        kl = joined([model(batch, noise(7, 3, place, CPU)) for place, batch in enumerate(batches())]).kl
-    assert kl is not None
-    low, middle, high = kl.mean(0).sort().values.tolist()
-    assert low < middle < high
-    return 1.001 * float(middle)
+        some = [model(batch, noise(7, 3, place, CPU)) for place, batch in enumerate(batches())]
+    order = getattr(joined(some), kind).mean(0).argsort()
+    barely = order[(len(order) - 1) // 2]
+    means = getattr(joined(some), kind).mean(0)
+    assert means[order[0]] <= means[barely] < means[order[-1]]
+    free_bits = 1.001 * float(means[barely])
+    assert any(getattr(parts, kind).mean(0)[barely] > free_bits for parts in some)
+    return free_bits
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_four_batches_make_the_update_of_all_their_replies(name, accelerator) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"), [*((name, "kl") for name in NAMES), ("vhcr", "kl"), ("vhcr", "conversation_kl")]
+)
+def test_four_batches_make_the_update_of_all_their_replies(name, kind, accelerator) -> None:
     """Dropout, word dropout, posterior samples and free bits are on."""
-    more = {"word_dropout": 0.3} if name == "vhred" else {}
-    model = model_in_training(name, dropout=0.3, **more)
-    config = config_for(name, **({"free_bits": free_bits_between(model)} if name == "vhred" else {}))
+    model = model_in_training(name, dropout=0.3, **LATENT.get(name, {}))
+    config = config_for(name, **({"free_bits": free_bits_between(model, kind)} if name in LATENT else {}))
     totals, found = gradients(model, lambda: added(model, batches(), config, accelerator))
 
     def at_once() -> LossParts:
@@ -117,14 +127,22 @@ def test_four_batches_make_the_update_of_all_their_replies(name, accelerator) ->
     if whole.kl is not None:
         assert totals.kl == pytest.approx(whole.kl.sum().item(), rel=1e-12)
     assert totals.not_finite == ()
+    assert (totals.conversation_kl is None) == (whole.conversation_kl is None) == (name != "vhcr")
+    if whole.conversation_kl is not None:
+        assert totals.conversation_kl == pytest.approx(whole.conversation_kl.sum().item(), rel=1e-12)
+        assert totals.num_conversations == sum(map(len, SIZES))
 
 
-def test_the_kl_alone_is_that_of_the_loss() -> None:
-    model = model_in_training("vhred", dropout=0.3, word_dropout=0.3)
+@pytest.mark.parametrize("name", list(LATENT))
+def test_the_kl_alone_is_that_of_the_loss(name) -> None:
+    model = model_in_training(name, dropout=0.3, **LATENT[name])
     for place, batch in enumerate(batches()):
         found = model.posterior_kl(batch, noise(7, 3, place, CPU))
-        wanted = model.loss(batch, noise(7, 3, place, CPU)).kl
-        assert wanted is not None and torch.equal(found.reply, wanted) and found.conversation is None
+        wanted = model.loss(batch, noise(7, 3, place, CPU))
+        assert wanted.kl is not None and torch.equal(found.reply, wanted.kl)
+        assert (found.conversation is None) == (wanted.conversation_kl is None)
+        if found.conversation is not None and wanted.conversation_kl is not None:
+            assert torch.equal(found.conversation, wanted.conversation_kl)
     with pytest.raises(UsageError, match="no latent variable"):
         model_in_training("hred").posterior_kl(batches()[0], noise(7, 3, 0, CPU))
 
