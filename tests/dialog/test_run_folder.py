@@ -171,7 +171,7 @@ def test_configs_that_fit_nothing_here_are_sentences(run) -> None:
     cases = [
         ("'color'", lambda c: c["settings"].update(color=3)),
         ("hidden_size", lambda c: c["settings"].update(hidden_size="big")),
-        ("no model 'transformer'", lambda c: c.update(model="transformer")),
+        ("no model 'oracle'", lambda c: c.update(model="oracle")),
         ("does not fit", lambda c: c["settings"].update(hidden_size=16)),
         ("does not fit", lambda c: c["settings"].update(vocab_size=300)),
         ("is of no format", lambda c: c.update(format_version=2)),
