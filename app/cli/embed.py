@@ -72,6 +72,7 @@ def embed(
         raise UsageError(f"{out} is there already; give another --out")
     require_gensim()
     prepared = TokenizedCorpus.open(corpus)
+    out.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written to is told before the work
     split, console = prepared.split("train"), Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task(f"{method} of {unit}", total=len(split) * (epochs + 1))
