@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from dialog.corpus.tokenized import TokenizedCorpus
-    from dialog.text.vectors import WordVectors
+    from dialog.evaluation.vectors import WordVectors
     from dialog.training.word_vectors import VectorSettings
 
 __all__ = ["embed"]
@@ -60,7 +60,7 @@ def embed(
 
     from dialog.corpus.tokenized import TokenizedCorpus
     from dialog.errors import UsageError
-    from dialog.text.vectors import save_vectors
+    from dialog.training.vector_file import save_vectors
     from dialog.training.word_vectors import VectorSettings, require_gensim, train_vectors
 
     if min_count is None:
@@ -78,7 +78,7 @@ def embed(
         task = bar.add_task(f"{method} of {unit}", total=len(split) * (epochs + 1))
         vectors = train_vectors(split, prepared.tokenizer, settings, lambda count: bar.advance(task, count))
     save_vectors(out, vectors, _details(prepared, settings, vectors))
-    print(f"{out}: {len(vectors.names):,} vectors of {size} numbers")
+    print(f"{out}: {len(vectors.rows):,} vectors of {size} numbers")
     _show_neighbours(vectors)
 
 
@@ -91,7 +91,7 @@ def _details(
     return {
         "dialog_version": __version__,
         "gensim_version": require_gensim(),
-        "vectors": len(vectors.names),
+        "vectors": len(vectors.rows),
         "settings": settings.to_json(),
         "corpus": {
             "name": prepared.folder.resolve().name,
@@ -105,6 +105,8 @@ def _details(
 
 def _show_neighbours(vectors: "WordVectors") -> None:
     """Prints what is nearest to some frequent units, so that a look shows whether it worked."""
-    named = [name for name in vectors.names if sum(map(str.isalpha, name)) > 1 and name[0] != "<"][:_FREQUENT]
+    from dialog.training.word_vectors import nearest
+
+    named = [name for name in vectors.rows if sum(map(str.isalpha, name)) > 1 and name[0] != "<"][:_FREQUENT]
     for name in named[:: -(-len(named) // _SHOWN) or 1]:
-        print(f"  {name}: {', '.join(vectors.nearest(name, 5))}")
+        print(f"  {name}: {', '.join(nearest(vectors, name, 5))}")

@@ -195,9 +195,9 @@ def _model(
     """Builds the model that the plan names, and notes in the plan where its weights start from."""
     import torch
 
+    from dialog.evaluation.vectors import read_vectors
     from dialog.models.registry import build_model
     from dialog.run_folder import load_weights
-    from dialog.text.vectors import load_vectors
     from dialog.training.launch import rank
     from dialog.training.word_vectors import start_embedding
 
@@ -208,7 +208,8 @@ def _model(
         model.initialise_from(weights)
         plan["initialised_from"] = {"run": init_from.name, "model": source["model"]}
     if embedding_from is not None:
-        found = start_embedding(model, prepared.tokenizer, load_vectors(embedding_from))
+        vectors = read_vectors(embedding_from, prepared.tokenizer.pieces)
+        found = start_embedding(model, prepared.tokenizer, vectors)
         plan["embedding_from"] = {"file": embedding_from.name, "tokens": found}
         if rank() == 0:
             known = prepared.tokenizer.num_tokens

@@ -54,12 +54,12 @@ def read_vectors(path: str | Path, words: Collection[str] | None = None) -> Word
     wanted = None if words is None else frozenset(words)
     rows: dict[str, int] = {}
     vectors: list[NDArray[np.float32]] = []
-    size = 0
+    size = promised = number = 0
     try:
         for number, line in enumerate(_lines(path), 1):
             parts = line.rstrip("\r\n ").split(" ")
             if number == 1 and len(parts) == 2 and all(map(str.isdecimal, parts)):
-                size = int(parts[1])
+                promised, size = map(int, parts)
                 continue
             size = size or len(parts) - 1
             word = " ".join(parts[:-size]) if size else ""
@@ -73,6 +73,10 @@ def read_vectors(path: str | Path, words: Collection[str] | None = None) -> Word
         raise UsageError(f"{path} cannot be read ({error}); give a text file of word vectors") from error
     if size == 0:
         raise UsageError(f"{path} is empty; give a text file of word vectors")
+    if number - 1 < promised:
+        raise UsageError(
+            f"{path} ends after {number - 1} of the {promised} vectors that its first line tells of; copy it again"
+        )
     values = np.stack(vectors) if vectors else np.zeros((0, size), np.float32)
     return WordVectors(rows, values, _sha256(path))
 

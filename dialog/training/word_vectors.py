@@ -27,15 +27,15 @@ import numpy as np
 import torch
 
 from dialog.errors import ConfigError, CorpusError, UsageError
+from dialog.evaluation.vectors import WordVectors
 from dialog.evaluation.words import WORD_RULES, word_rule
 from dialog.models.base import ReplyModel
 from dialog.models.config import Settings, setting
 from dialog.text.batches import EOS
 from dialog.text.loader import EncodedSplit
 from dialog.text.tokenizer import Tokenizer
-from dialog.text.vectors import WordVectors
 
-__all__ = ["VectorSettings", "require_gensim", "start_embedding", "train_vectors"]
+__all__ = ["VectorSettings", "nearest", "require_gensim", "start_embedding", "train_vectors"]
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,18 @@ def train_vectors(
             "more conversations"
         )
     model.train(sentences, total_examples=model.corpus_count, epochs=settings.epochs)
-    return WordVectors(tuple(model.wv.index_to_key), np.asarray(model.wv.vectors, np.float32))
+    rows = {name: row for row, name in enumerate(model.wv.index_to_key)}
+    return WordVectors(rows, np.asarray(model.wv.vectors, np.float32))
+
+
+def nearest(vectors: WordVectors, name: str, count: int) -> list[str]:
+    """Returns the names whose vectors have the least angles to that of `name`, the least first."""
+    lengths = np.linalg.norm(vectors.values, axis=1) + 1e-12
+    cosines = vectors.values @ vectors.values[vectors.rows[name]] / lengths
+    cosines[vectors.rows[name]] = -np.inf  # itself, which comes last by that and is left out
+    best = np.argsort(-cosines, kind="stable")[: min(count, len(cosines) - 1)]
+    names = list(vectors.rows)
+    return [names[row] for row in best]
 
 
 def start_embedding(model: ReplyModel, tokenizer: Tokenizer, vectors: WordVectors) -> int:
@@ -151,21 +162,22 @@ def start_embedding(model: ReplyModel, tokenizer: Tokenizer, vectors: WordVector
         ConfigError: the vectors are of another size, or none is of a token.
     """
     weight = dict(model.named_parameters())["table.weight"].detach().clone()
-    size = vectors.matrix.shape[1]
+    size = vectors.values.shape[1]
     if size != weight.shape[1]:
         raise ConfigError(
             f"the vectors have {size} numbers and the model's tokens {weight.shape[1]}; train with "
             f"--set embedding_size={size}, or make others by `hred embed --size {weight.shape[1]}`"
         )
-    places = {name: place for place, name in enumerate(vectors.names)}
-    found = [(token, places[piece]) for token, piece in enumerate(tokenizer.pieces) if piece in places]
+    found = [
+        (token, vectors.rows[piece]) for token, piece in enumerate(tokenizer.pieces) if piece in vectors.rows
+    ]
     if not found:
         raise ConfigError(
             "no vector is of a token of this corpus; make vectors by `hred embed --unit tokens` of a corpus with the "
             "same tokenizer"
         )
     tokens, rows = (list(column) for column in zip(*found, strict=True))
-    weight[tokens] = torch.from_numpy(vectors.matrix[rows]).to(weight)
+    weight[tokens] = torch.from_numpy(vectors.values[rows]).to(weight)
     model.initialise_from({"table.weight": weight})
     return len(found)
 

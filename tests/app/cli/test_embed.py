@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 from app.cli.main import app
 from dialog.corpus.tokenized import TokenizedCorpus
 from dialog.errors import ConfigError, UsageError
+from dialog.evaluation.vectors import read_vectors
 from dialog.run_folder import load_run
-from dialog.text.vectors import load_vectors
+from dialog.training.word_vectors import nearest
 
 pytest.importorskip("gensim")
 
@@ -33,12 +34,12 @@ def made(corpus, tmp_path_factory):
 
 def test_it_tells_how_many_and_what_is_near(made) -> None:
     out, said = made
-    vectors = load_vectors(out)
-    assert f"{len(vectors.names)} vectors of 12 numbers" in said
+    vectors = read_vectors(out)
+    assert f"{len(vectors.rows)} vectors of 12 numbers" in said
     shown = [line.strip().split(": ") for line in said.splitlines()[1:]]
     assert shown
     for name, near in shown:
-        assert near.split(", ") == vectors.nearest(name, 5)
+        assert near.split(", ") == nearest(vectors, name, 5)
 
 
 def test_the_file_beside_says_how_it_was_made(made, corpus) -> None:
@@ -48,7 +49,7 @@ def test_the_file_beside_says_how_it_was_made(made, corpus) -> None:
     assert told["corpus"]["hash"] == opened.hash
     assert told["corpus"]["tokenizer_sha256"] == opened.tokenizer.hash
     assert (told["settings"]["size"], told["settings"]["method"]) == (12, "skipgram")
-    assert told["vectors"] == len(load_vectors(out).names)
+    assert told["vectors"] == len(read_vectors(out).rows)
 
 
 def test_another_process_writes_the_same_bytes(made, corpus, tmp_path) -> None:
@@ -64,7 +65,7 @@ def test_another_process_writes_the_same_bytes(made, corpus, tmp_path) -> None:
 
 def test_words_are_another_unit(corpus, tmp_path) -> None:
     hred("embed", corpus, "--out", tmp_path / "w.txt", "--unit", "words", "--method", "cbow", "--epochs", 1)
-    names = load_vectors(tmp_path / "w.txt").names
+    names = read_vectors(tmp_path / "w.txt").rows
     assert {"hello", "who", "are", "you", "well"} <= set(names)
     assert json.loads((tmp_path / "w.txt.json").read_text())["settings"]["min_count"] == 5
 
@@ -83,20 +84,20 @@ def trained(corpus, out, *options):
 
 def test_a_training_starts_from_vectors(made, corpus, tmp_path) -> None:
     out, _ = made
-    vectors, opened = load_vectors(out), TokenizedCorpus.open(corpus)
+    vectors, opened = read_vectors(out), TokenizedCorpus.open(corpus)
     known = opened.tokenizer.num_tokens
     said = trained(corpus, tmp_path / "run", "--embedding-from", out, "--set", "weight_decay=0")
-    assert f"{len(vectors.names)} of {known} tokens start from {out}" in said
+    assert f"{len(vectors.rows)} of {known} tokens start from {out}" in said
     run = load_run(tmp_path / "run")
-    places = [opened.tokenizer.pieces.index(name) for name in vectors.names]
+    places = [opened.tokenizer.pieces.index(name) for name in vectors.rows]
     # One update at a thousandth of the learning rate moves each number by a millionth.
-    np.testing.assert_allclose(run.model.table.weight.detach().numpy()[places], vectors.matrix, atol=2e-6)
+    np.testing.assert_allclose(run.model.table.weight.detach().numpy()[places], vectors.values, atol=2e-6)
     assert run.config["corpus"]["embedding_from"] == "v.txt"
     assert "v.txt" in (tmp_path / "run" / "model_card.md").read_text()
     trained_plain = trained(corpus, tmp_path / "plain")
     assert "start from" not in trained_plain
     plain = load_run(tmp_path / "plain").model.table.weight.detach().numpy()[places]
-    assert np.abs(plain - vectors.matrix).max() > 0.01
+    assert np.abs(plain - vectors.values).max() > 0.01
 
 
 def test_what_cannot_be_is_one_sentence(made, corpus, tmp_path) -> None:
@@ -121,7 +122,7 @@ def test_what_cannot_be_is_one_sentence(made, corpus, tmp_path) -> None:
         ),
         (
             ["train", corpus, "--out", tmp_path / "r", "--embedding-from", tmp_path / "none"],
-            ConfigError,
+            UsageError,
             "cannot be read",
         ),
     ):

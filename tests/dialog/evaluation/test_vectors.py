@@ -82,3 +82,9 @@ def test_a_missing_or_damaged_file_is_told_in_a_sentence(tmp_path) -> None:
         path.write_bytes(content)
         with pytest.raises(UsageError, match="cannot be read"):
             read_vectors(path)
+
+
+def test_a_file_that_was_cut_off_is_told(tmp_path) -> None:
+    """Between two lines, where nothing else shows it."""
+    with pytest.raises(UsageError, match="ends after 2 of the 3 vectors"):
+        read_vectors(written(tmp_path, WORD2VEC.rsplit("\n", 2)[0] + "\n"))

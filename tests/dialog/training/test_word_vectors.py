@@ -10,12 +10,18 @@ import pytest
 import torch
 
 from dialog.errors import ConfigError, CorpusError, UsageError
+from dialog.evaluation.vectors import WordVectors
 from dialog.evaluation.words import word_rule
 from dialog.models.registry import MODELS, build_model, model_class
 from dialog.text.batches import EOS, Window, collate
 from dialog.text.tokenizer import Tokenizer, train_tokenizer
-from dialog.text.vectors import WordVectors
-from dialog.training.word_vectors import VectorSettings, require_gensim, start_embedding, train_vectors
+from dialog.training.word_vectors import (
+    VectorSettings,
+    nearest,
+    require_gensim,
+    start_embedding,
+    train_vectors,
+)
 
 pytest.importorskip("gensim")
 ANIMALS, COLOURS = ("cat", "dog", "cow", "hen"), ("red", "blue", "green", "pink")
@@ -57,7 +63,7 @@ def made(tokenizer: Tokenizer, **changes) -> WordVectors:
 
 
 def same(one: WordVectors, other: WordVectors) -> bool:
-    return one.names == other.names and np.array_equal(one.matrix, other.matrix)
+    return one.rows == other.rows and np.array_equal(one.values, other.values)
 
 
 @pytest.mark.parametrize("method", ["skipgram", "cbow"])
@@ -82,14 +88,14 @@ def test_methods_and_units_differ(tokenizer) -> None:
     assert not same(made(tokenizer, epochs=2), made(tokenizer, epochs=2, method="cbow"))
     for rule in ("words", "characters"):
         words = {word for text in TEXTS for word in word_rule(rule).cut(text)}
-        assert set(made(tokenizer, unit="words", word_rule=rule).names) == words
+        assert set(made(tokenizer, unit="words", word_rule=rule).rows) == words
     tokens = {tokenizer.pieces[token] for text in TEXTS for token in tokenizer.encode(text)}
-    assert set(made(tokenizer).names) == tokens | {"</s>"}
+    assert set(made(tokenizer).rows) == tokens | {"</s>"}
 
 
 def test_the_most_frequent_come_first(tokenizer) -> None:
     counts = Counter(token for ids in tokenizer.encode_all(TEXTS) for token in (*ids, EOS))
-    places = [counts[tokenizer.pieces.index(name)] for name in made(tokenizer).names]
+    places = [counts[tokenizer.pieces.index(name)] for name in made(tokenizer).rows]
     assert places == sorted(places, reverse=True)
 
 
@@ -98,7 +104,15 @@ def test_words_that_stand_alike_lie_near(tokenizer, method) -> None:
     vectors = made(tokenizer, unit="words", method=method, epochs=150, subsampling=0.0)
     for group in (ANIMALS, COLOURS):
         for word in group:
-            assert set(vectors.nearest(word, 3)) == set(group) - {word}
+            assert set(nearest(vectors, word, 3)) == set(group) - {word}
+
+
+def test_the_nearest_have_the_least_angles() -> None:
+    values = np.array([[1, 0], [9, 1], [1, 1], [0, 1], [-1, 0]], np.float32)
+    vectors = WordVectors({name: row for row, name in enumerate("abcde")}, values)
+    assert nearest(vectors, "a", 3) == ["b", "c", "d"]
+    assert nearest(vectors, "a", 99) == ["b", "c", "d", "e"]
+    assert nearest(vectors, "e", 1) == ["d"]
 
 
 def test_progress_counts_the_vocabulary_and_each_epoch(tokenizer) -> None:
@@ -140,10 +154,10 @@ def small(name: str, tokenizer: Tokenizer):
 @pytest.mark.parametrize("name", list(MODELS))
 def test_a_model_starts_from_them_and_keeps_the_rest(name, tokenizer) -> None:
     vectors, plain, model = made(tokenizer), small(name, tokenizer), small(name, tokenizer)
-    assert start_embedding(model, tokenizer, vectors) == len(vectors.names)
+    assert start_embedding(model, tokenizer, vectors) == len(vectors.rows)
     places = {piece: token for token, piece in enumerate(tokenizer.pieces)}
-    tokens = [places[piece] for piece in vectors.names]
-    np.testing.assert_array_equal(model.table.weight.detach().numpy()[tokens], vectors.matrix)
+    tokens = [places[piece] for piece in vectors.rows]
+    np.testing.assert_array_equal(model.table.weight.detach().numpy()[tokens], vectors.values)
     others = [token for token in range(tokenizer.num_tokens) if token not in tokens]
     assert others
     torch.testing.assert_close(model.table.weight[others], plain.table.weight[others], atol=0, rtol=0)
@@ -159,6 +173,6 @@ def test_vectors_that_do_not_fit_are_one_sentence(tokenizer) -> None:
     model = small("lm", tokenizer)
     with pytest.raises(ConfigError, match="have 9 numbers .* 12; train with --set embedding_size=9"):
         start_embedding(model, tokenizer, made(tokenizer, size=9, epochs=1))
-    strangers = WordVectors(("qqq", "zzz"), np.ones((2, 12), np.float32))
+    strangers = WordVectors({"qqq": 0, "zzz": 1}, np.ones((2, 12), np.float32))
     with pytest.raises(ConfigError, match="no vector is of a token"):
         start_embedding(model, tokenizer, strangers)
