@@ -32,11 +32,13 @@ class Part:
         batch: whose targets they are.
         state: what was read before the batch's windows; None for nothing.
         conversations: (reply,) int64 on the CPU, which conversation of the split each is of.
+        turns: (reply,) int64 on the CPU, which turn of its conversation each is.
     """
 
     batch: Batch
     state: ContextState | None
     conversations: Tensor
+    turns: Tensor
 
 
 @contextmanager
@@ -82,27 +84,28 @@ def parts_of(
         if short:
             batch = loader.batch(short).to(device)
             of_split = torch.tensor([loader.spans[index].conversation for index in short])
-            yield Part(batch, None, of_split[batch.target_conversations])
+            yield Part(batch, None, of_split[batch.target_conversations], batch.target_turns)
         for index in indices:
             if loader.spans[index].end > window_turns:
                 number = loader.spans[index].conversation
-                for batch, state in _windows(model, split[number], window_turns, device):
-                    yield Part(batch, state, torch.full((len(batch.targets),), number))
+                for batch, state, start in _windows(model, split[number], window_turns, device):
+                    numbers_of_it = torch.full((len(batch.targets),), number)
+                    yield Part(batch, state, numbers_of_it, batch.target_turns + start)
         if progress:
             progress(len(numbers))
 
 
 def _windows(
     model: ReplyModel, conversation: EncodedConversation, window_turns: int, device: torch.device
-) -> Iterator[tuple[Batch, ContextState]]:
-    """Yields the windows of one conversation that have targets, each with what was read before it."""
+) -> Iterator[tuple[Batch, ContextState, int]]:
+    """Yields the windows of one conversation that have targets, each with what was read before it and its place."""
     state = model.start(1)
     past = int(np.flatnonzero(conversation.targets)[-1]) + 1
     for start in range(0, past, window_turns):
         utterances = conversation.utterances[start : start + window_turns]
         targets = conversation.targets[start : start + window_turns]
         if targets.any():
-            yield collate([Window(utterances, targets)]).to(device), state
+            yield collate([Window(utterances, targets)]).to(device), state, start
         if start + window_turns < past:
             for tokens in utterances:
                 state = model.observe(state, utterances_of([tokens]).to(device))

@@ -231,11 +231,17 @@ class ReplyModel(nn.Module, ABC):
         """
 
     def log_weights(
-        self, batch: Batch, num_samples: int, generator: torch.Generator, state: ContextState | None = None
+        self,
+        batch: Batch,
+        num_samples: int,
+        generator: torch.Generator,
+        state: ContextState | None = None,
+        from_prior: bool = False,
     ) -> Tensor:
         """Returns log p(x|z) + log p(z|c) - log q(z|c,x), (unit, sample), z drawn from the posterior.
 
-        A unit is a reply, or for a model whose `bound_unit` says so a window, x then all its targets.
+        From the prior, q is p(z|c), and log p(x|z) is left. A unit is a reply, or for a model whose `bound_unit`
+        says so a window, x then all its targets.
 
         The context and the reply are read once for all samples; memory does not grow with their number,
         but for the result. No gradient flows, and the decoder drops nothing.
@@ -245,6 +251,7 @@ class ReplyModel(nn.Module, ABC):
             num_samples: z of each unit.
             generator: on the model's device; draws z.
             state: what was read before the windows' first turns; the empty context if None.
+            from_prior: draws z from the prior instead, which has not seen the replies.
 
         Raises:
             UsageError: the model has no latent variable.

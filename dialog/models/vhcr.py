@@ -189,7 +189,12 @@ class VHCR(ReplyModel):
 
     @torch.no_grad()
     def log_weights(
-        self, batch: Batch, num_samples: int, generator: torch.Generator, state: ContextState | None = None
+        self,
+        batch: Batch,
+        num_samples: int,
+        generator: torch.Generator,
+        state: ContextState | None = None,
+        from_prior: bool = False,
     ) -> Tensor:
         """See `ReplyModel.log_weights`; float64, a row a window.
 
@@ -205,12 +210,14 @@ class VHCR(ReplyModel):
         columns = []
         for first in range(0, num_samples, _SAMPLES):
             samples = min(_SAMPLES, num_samples - first)
-            shared = draw(repeated(conversation, samples), generator)  # (window, sample, latent)
-            weights = log_ratio(_standard(shared), repeated(conversation, samples), shared)
+            drawn_from = repeated(_standard(conversation.mean) if from_prior else conversation, samples)
+            shared = draw(drawn_from, generator)  # (window, sample, latent)
+            weights = log_ratio(_standard(shared), drawn_from, shared)
             contexts = self.hierarchy.contexts(reading.heard, reading.runs, shared, generator)
             prior, posterior = self._of_replies(contexts, shared[owners], reading.targets)
-            latents = draw(posterior, generator)  # (reply, sample, latent)
-            ratio = log_ratio(prior, posterior, latents)
+            drawn_from = prior if from_prior else posterior
+            latents = draw(drawn_from, generator)  # (reply, sample, latent)
+            ratio = log_ratio(prior, drawn_from, latents)
             condition = torch.cat([contexts, latents.to(contexts), shared[owners].to(contexts)], dim=2)
             for part, width in chunks(utterances.lengths, samples, batch.device):
                 assert width == samples

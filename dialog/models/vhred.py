@@ -127,7 +127,12 @@ class VHRED(ReplyModel):
 
     @torch.no_grad()
     def log_weights(
-        self, batch: Batch, num_samples: int, generator: torch.Generator, state: ContextState | None = None
+        self,
+        batch: Batch,
+        num_samples: int,
+        generator: torch.Generator,
+        state: ContextState | None = None,
+        from_prior: bool = False,
     ) -> Tensor:
         """See `ReplyModel.log_weights`; float64. The noise of a part is one draw (reply, sample, latent)."""
         reading, prior, posterior = self._infer(batch, generator, state)
@@ -138,8 +143,9 @@ class VHRED(ReplyModel):
         for part, samples in chunks(utterances.lengths, num_samples, batch.device):
             rows = part.to(batch.device)
             given_context, given_reply = (repeated(_of(one, rows), samples) for one in (prior, posterior))
-            latents = draw(given_reply, generator)
-            ratio = log_ratio(given_context, given_reply, latents)
+            drawn_from = given_context if from_prior else given_reply
+            latents = draw(drawn_from, generator)
+            ratio = log_ratio(given_context, drawn_from, latents)
             first = done[int(part[0])]
             weights[rows, first : first + samples] = ratio - replies.nll(part, latents)
             for reply in part.tolist():
