@@ -191,25 +191,30 @@ class DecoderLayer(nn.Module):
         return tokens + dropout(further, self.dropout_rate, generator, self.training)
 
     def step(
-        self, tokens: Tensor, own: tuple[Tensor, Tensor, Tensor], source: tuple[Tensor, Tensor, Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        self,
+        tokens: Tensor,
+        own: tuple[Tensor, Tensor, Tensor],
+        source: tuple[Tensor, Tensor, Tensor],
+        with_weights: bool,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         """Reads one token of each reply.
 
         Args:
             tokens: (row, size).
             own: keys and values (row, time, size) of the tokens before, and a mask (row, time), True is real.
             source: keys and values (row, source_time, size), and a mask (row, source_time).
+            with_weights: whether the last result is wanted.
 
         Returns:
             (row, size), then this token's own key and value (row, size), and its weights over the source
-            (row, source_time), the mean of the heads.
+            (row, source_time), the mean of the heads, or None.
         """
         normed = self.own_norm(tokens)
         key, value = self.own.key(normed), self.own.value(normed)
         keys, values = torch.cat([own[0], key[:, None]], 1), torch.cat([own[1], value[:, None]], 1)
         tokens = tokens + self.own.step(normed, keys, values, functional.pad(own[2], (0, 1), value=True))
         normed = self.source_norm(tokens)
-        weights = self.source.weights(normed, source[0], source[2])
+        weights = self.source.weights(normed, source[0], source[2]) if with_weights else None
         tokens = tokens + self.source.step(normed, *source)
         return tokens + self.feed_forward(self.forward_norm(tokens)), key, value, weights
 

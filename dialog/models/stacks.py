@@ -114,11 +114,13 @@ class DecoderStack(nn.Module):
         """
         keys, values = [], []
         layers: Any = self.layers
+        last = len(layers) - 1
         for index, layer in enumerate(layers):
             tokens, key, value, weights = layer.step(
                 tokens,
                 (own[0][:, index], own[1][:, index], own[2]),
                 (source[0][:, index], source[1][:, index], source[2]),
+                with_weights=index == last,
             )
             keys.append(key)
             values.append(value)

@@ -137,7 +137,9 @@ def test_a_decoder_layer_step_by_step_is_torchs_too() -> None:
     before = [padded.new_zeros(3, 0, SIZE)] * 2
     for time in range(max(LENGTHS)):
         said = torch.ones(3, time, dtype=torch.bool)
-        found, key, value, weights = ours.step(padded[:, time], (*before, said), (keys, values, mask))
+        found, key, value, weights = ours.step(
+            padded[:, time], (*before, said), (keys, values, mask), with_weights=True
+        )
         before = [torch.cat([b, new[:, None]], 1) for b, new in zip(before, (key, value), strict=True)]
         real = packing.lengths > time
         close(found[real], wanted[real, time])
