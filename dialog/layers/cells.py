@@ -44,6 +44,8 @@ CELL_OPTIONS: dict[str, tuple[str, ...]] = {
 }
 """The options of `CellOptions` that a cell reads beside `skips`, which all read; the others read none."""
 
+_LEAST_LEFT = 1e-6
+
 
 @dataclass(frozen=True, slots=True)
 class CellOptions:
@@ -91,6 +93,13 @@ class CellOptions:
         for name in ("spectral_radius", "input_scale"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be above 0")
+
+        left = self.spectral_radius ** max(self.skips, default=1)
+        if self.cell == "esn" and self.skips and left < _LEAST_LEFT:
+            raise ConfigError(
+                f"skips is {self.skips} with a spectral_radius of {self.spectral_radius}, by which a state has faded "
+                f"to {left:.0e} when it is seen; take shorter skips or a radius nearer to 1"
+            )
 
     def _check_read(self) -> None:
         read = ("cell", "skips", *CELL_OPTIONS.get(self.cell, ()))

@@ -236,6 +236,7 @@ def test_a_leak_that_is_learnt_starts_as_told_and_is_one_a_unit() -> None:
         ({"cell": "leaky", "leak": 1.0, "leak_learnt": True}, "below 1 where it is learnt"),
         ({"cell": "esn", "density": 0.0}, "density is 0.0; it must be above 0 and at most 1"),
         ({"cell": "esn", "spectral_radius": 0.0}, "spectral_radius is 0.0; it must be above 0"),
+        ({"cell": "esn", "skips": (64,), "spectral_radius": 0.5}, "faded to 5e-20 when it is seen"),
         ({"cell": "esn", "input_scale": float("nan")}, "input_scale is nan; it must be above 0"),
     ],
 )
