@@ -83,6 +83,15 @@ BENCHMARKS = [
         [Wanted("seq2seq|hred|vhred", f"training at hidden 256, {_TRAIN}", "share_of_limit", least=0.45)],
     ),
     Benchmark(
+        "cells",
+        ["cell_speed.py"],
+        ["--rounds", "2"],
+        [
+            Wanted(".* over torch", "a layer in training, our scan over torch's kernel", "value", least=1.0),
+            Wanted("[a-z_]+", "a layer in training", "value"),
+        ],
+    ),
+    Benchmark(
         "bound",
         ["bound_speed.py", "CORPUS", "--samples", "100", "--max-replies", "350"],
         ["--samples", "20", "--max-replies", "60"],
