@@ -95,7 +95,7 @@ def _growth(weight: Tensor, steps: Sequence[int]) -> float:
     """Runs the recurrence from random states; returns the factor that it grows by a step, once it has settled."""
     depth = max(steps)
     states = list(torch.randn(depth, len(weight), _SOUNDINGS, dtype=torch.float64))
-    lengths = []  # logarithm of the window's size after each `depth` steps
+    lengths: list[float] = []  # logarithm of the window's size after each `depth` steps
     while depth * len(lengths) < _SETTLING + _MEASURED:
         for _ in range(depth):
             states.append(weight @ torch.cat([states[-step] for step in steps]))
