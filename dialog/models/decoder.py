@@ -27,7 +27,7 @@ from dialog.layers.gru import GRULayer
 from dialog.layers.packing import Packing, rows_or_zero
 from dialog.layers.stack import Stack
 from dialog.models.base import DecoderState
-from dialog.models.options import EncoderDecoderSettings
+from dialog.models.options import RecurrentSettings
 from dialog.text.batches import BOS, UNK, Utterances
 
 __all__ = ["Decoded", "Memory", "RecurrentDecoderState", "Replies", "ReplyDecoder", "Source"]
@@ -160,7 +160,7 @@ class ReplyDecoder(nn.Module):
 
     def __init__(
         self,
-        settings: EncoderDecoderSettings,
+        settings: RecurrentSettings,
         condition_size: int,
         memory_size: int,
         at_every_step: bool,
@@ -171,7 +171,7 @@ class ReplyDecoder(nn.Module):
         self.hidden_size, self.num_layers = settings.hidden_size, settings.decoder_layers
         options, attention = settings.decoder_stack(), settings.attention_options()
         attends = attention.kind != "none" and memory_size > 0
-        self.asks_below = attends and settings.attention_from == "bottom"
+        self.asks_below = attends and settings.asks_below
         self.attention: Attention | HierarchicalAttention | None = None
         if attends:
             make = make_hierarchical_attention if over_turns else make_attention

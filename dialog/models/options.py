@@ -3,7 +3,8 @@
 | class | for |
 |---|---|
 | `RecurrentSettings` | whatever has a recurrent decoder: tokens, its cell and layers |
-| `EncoderDecoderSettings` | an utterance encoder and attention besides |
+| `EncoderSettings` | an utterance encoder besides |
+| `EncoderDecoderSettings` | attention besides |
 | `HierarchicalSettings` | a context RNN besides |
 
 They turn themselves into what layers take: `decoder_stack()`, `encoder_stack()`, `context_stack()`,
@@ -19,7 +20,14 @@ from dialog.layers.cells import CELL_OPTIONS, CELLS, CellOptions
 from dialog.layers.stack import DIRECTIONS, StackOptions
 from dialog.models.config import Settings, setting
 
-__all__ = ["GNMT", "SCOPES", "EncoderDecoderSettings", "HierarchicalSettings", "RecurrentSettings"]
+__all__ = [
+    "GNMT",
+    "SCOPES",
+    "EncoderDecoderSettings",
+    "EncoderSettings",
+    "HierarchicalSettings",
+    "RecurrentSettings",
+]
 
 SCOPES = ("tokens", "turns", "tokens_then_turns")
 """What attention of a model that knows turns looks at."""
@@ -156,6 +164,15 @@ class RecurrentSettings(Settings):
         """Returns how the decoder is built."""
         return self._stack(self.decoder_cell, self.decoder_layers)
 
+    def attention_options(self) -> AttentionOptions:
+        """Returns how a reply attends: not at all, unless there are settings of it."""
+        return AttentionOptions("none")
+
+    @property
+    def asks_below(self) -> bool:
+        """Whether the bottom layer of the decoder attends, not the top one."""
+        return False
+
     def _stack(self, cell: str, num_layers: int, directions: str = "forward") -> StackOptions:
         given = {
             "leak": self.leak,
@@ -172,10 +189,8 @@ class RecurrentSettings(Settings):
 
 
 @dataclass(frozen=True)
-class EncoderDecoderSettings(RecurrentSettings):
-    """Sizes and kind of an encoder-decoder with attention; each field says its unit."""
-
-    presets: ClassVar = {"gnmt": GNMT}
+class EncoderSettings(RecurrentSettings):
+    """Sizes and kind of an encoder of utterances and a decoder; each field says its unit."""
 
     hidden_size: int = setting(
         256,
@@ -190,6 +205,18 @@ class EncoderDecoderSettings(RecurrentSettings):
         "both", "layers of the encoder that read in both directions: both for all", choices=DIRECTIONS
     )
     max_utterance_tokens: int = setting(64, "tokens of an utterance that are read, the first ones", minimum=2)
+
+    def encoder_stack(self) -> StackOptions:
+        """Returns how the utterance encoder is built."""
+        return self._stack(self.encoder_cell, self.encoder_layers, self.encoder_directions)
+
+
+@dataclass(frozen=True)
+class EncoderDecoderSettings(EncoderSettings):
+    """Sizes and kind of an encoder-decoder with attention; each field says its unit."""
+
+    presets: ClassVar = {"gnmt": GNMT}
+
     attention: str = setting("general", "how a reply looks at what was said", choices=ATTENTIONS)
     attention_heads: int = setting(
         4,
@@ -222,15 +249,16 @@ class EncoderDecoderSettings(RecurrentSettings):
         is_read=lambda s: s.decoder_layers > 1 and _attends(s),
     )
 
-    def encoder_stack(self) -> StackOptions:
-        """Returns how the utterance encoder is built."""
-        return self._stack(self.encoder_cell, self.encoder_layers, self.encoder_directions)
-
     def attention_options(self) -> AttentionOptions:
         """Returns how a reply attends."""
         return AttentionOptions(
             self.attention, self.attention_heads, self.hard_attention, self.hard_temperature
         )
+
+    @property
+    def asks_below(self) -> bool:
+        """Whether the bottom layer of the decoder attends, not the top one."""
+        return self.attention_from == "bottom"
 
 
 @dataclass(frozen=True)

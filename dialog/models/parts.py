@@ -16,7 +16,7 @@ from dialog.layers.dropout import dropout
 from dialog.layers.output import token_losses
 from dialog.layers.packing import Packing
 from dialog.layers.stack import Stack
-from dialog.models.options import EncoderDecoderSettings
+from dialog.models.options import EncoderSettings
 from dialog.text.batches import Utterances
 
 __all__ = ["Encoded", "TokenTable", "UtteranceEncoder", "generators_noise"]
@@ -79,7 +79,7 @@ class UtteranceEncoder(nn.Module):
         max_tokens: the longest utterance that is read to its end, in tokens, the end token counted.
     """
 
-    def __init__(self, settings: EncoderDecoderSettings, max_tokens: int):
+    def __init__(self, settings: EncoderSettings, max_tokens: int):
         super().__init__()
         self.max_tokens = max_tokens
         self.rnn = Stack(settings.encoder_stack(), settings.embedding_size, settings.hidden_size)
