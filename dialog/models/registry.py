@@ -21,6 +21,7 @@ __all__ = [
     "build_model",
     "check_answers",
     "check_generates",
+    "check_reconstructs",
     "model_class",
     "model_name",
 ]
@@ -119,6 +120,17 @@ MODELS: dict[str, ModelEntry] = {
         "a feed-forward network over the last few tokens: what recurrent networks are taught against",
         ("Bengio et al. 2003, A Neural Probabilistic Language Model",),
     ),
+    "autoencoder": ModelEntry(
+        "dialog.models.autoencoder:Autoencoder",
+        "says an utterance again from a vector of a few numbers, its code",
+        (
+            "Dai and Le 2015, Semi-supervised Sequence Learning",
+            "Cho et al. 2014, Learning Phrase Representations using RNN Encoder-Decoder for Statistical Machine "
+            "Translation",
+        ),
+        abilities=("reconstruct",),
+        instead="give it utterances to say again by `hred autoencode`",
+    ),
 }
 """What is known of each model, by the name that commands and run folders use."""
 
@@ -182,3 +194,14 @@ def check_generates(name: str, run: object) -> None:
     if "generate" not in MODELS[name].abilities:
         instead = MODELS[name].instead or f"draw replies from it by `hred reply {run} --context TEXT`"
         raise UsageError(f"{run} is a run of {name}, which makes no text without a context: {instead}")
+
+
+def check_reconstructs(name: str, run: object) -> None:
+    """Checks that a trained model says again what it is given.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if "reconstruct" not in MODELS[name].abilities:
+        instead = MODELS[name].instead or f"chat with it by `hred chat {run}`"
+        raise UsageError(f"{run} is a run of {name}, which does not say again what it is given: {instead}")

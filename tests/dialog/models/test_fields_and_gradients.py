@@ -9,7 +9,7 @@ import torch
 from dialog.models.base import ReplyModel
 from dialog.models.registry import MODELS, build_model, model_class, model_name
 from dialog.text.batches import collate
-from tests.dialog.models.tiny import ALL, costs, make_model, random_windows
+from tests.dialog.models.tiny import ALL, AUTOENCODERS, costs, make_model, random_windows
 
 CHANGES: dict[str, Any] = {
     "vocab_size": 31,
@@ -54,6 +54,7 @@ CHANGES: dict[str, Any] = {
     "conversation_latent_size": 3,
     "conversation_reader_size": 8,
     "utterance_dropout": 0.5,
+    "code_size": 4,
 }
 """A value for each field that is not the one of `tiny.SIZES`."""
 
@@ -81,12 +82,14 @@ IN_BUFFERS_ALONE = {
 }  # a reservoir is drawn, not trained
 IN_GRADIENTS_ALONE = {"hard_temperature"}
 IN_FIRST_WEIGHTS_ALONE = {"embedding_deviation"}
-EVERY = [*ALL, "vhcr"]
+EVERY = [*ALL, "vhcr", *AUTOENCODERS]
 FIELDS = [(n, f.name) for n in EVERY for f in dataclasses.fields(model_class(n).config_class)]
 
 
 def looking_back(name: str, turns: int) -> dict[str, Any]:
-    """Returns the setting by which a model looks at the last turns."""
+    """Returns the setting by which a model looks at the last turns; an autoencoder looks at none."""
+    if name in AUTOENCODERS:
+        return {}
     settings = {"seq2seq": "context_turns", "transformer": "context_turns", "window": "window_tokens"}
     return {settings.get(name, "attention_turns"): turns}
 

@@ -10,7 +10,7 @@ from dialog.errors import ConfigError
 from dialog.models.config import Settings, parse_assignments, setting
 from dialog.models.hred import HREDConfig
 from dialog.models.registry import build_model, model_class
-from tests.dialog.models.tiny import ALL
+from tests.dialog.models.tiny import ALL, AUTOENCODERS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ def test_no_whole_number_is_larger_than_torch_can_take(value) -> None:
         Kitchen(heat=value)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ALL + AUTOENCODERS)
 def test_a_size_that_no_machine_holds_is_a_sentence_before_memory_is_asked_for(name) -> None:
     fields = model_class(name).config_class.__dataclass_fields__
     for size in (f for f in fields if f.endswith("_size") and f != "vocab_size"):
@@ -94,7 +94,7 @@ def test_an_unknown_key_is_named_with_its_value_and_what_there_is() -> None:
     assert all(field.name in found for field in dataclasses.fields(Kitchen))
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", ALL + AUTOENCODERS)
 def test_settings_go_through_json_and_back(name) -> None:
     config = model_class(name).config_class(embedding_size=12, dropout=0.25)
     again = type(config).from_json(json.loads(json.dumps(config.to_json())))

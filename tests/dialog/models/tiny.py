@@ -20,6 +20,8 @@ NAMES = ["seq2seq", "hred", "vhred"]
 REREADERS = ["transformer", "window"]
 """Models whose contexts are words, and whose decoders are their own."""
 ALL = NAMES + REREADERS
+AUTOENCODERS = ["autoencoder"]
+"""Models that say again what they are given; `test_utterances` has their laws."""
 FIRST_WORD = 4  # ids below are control tokens
 SIZES = {
     "vocab_size": 30,
@@ -39,6 +41,7 @@ SIZES = {
     "conversation_latent_size": 2,
     "conversation_reader_size": 6,
     "utterance_dropout": 0.0,
+    "code_size": 3,
 }
 
 
