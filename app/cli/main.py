@@ -26,6 +26,7 @@ COMMANDS = (
     "evaluate",
     "score",
     "generate",
+    "autoencode",
     "serve",
     "export",
 )

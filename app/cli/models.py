@@ -24,7 +24,7 @@ _ABILITIES = {
 _THEN = {
     "reply": ["hred evaluate runs/{0} corpus/", "hred chat runs/{0}", "hred serve runs/{0}"],
     "generate": ["hred evaluate runs/{0} corpus/", "hred generate runs/{0} -n 5"],
-    "reconstruct": [],
+    "reconstruct": ["hred evaluate runs/{0} corpus/", 'hred autoencode runs/{0} --text "how are you?"'],
 }
 _WIDTH = 100
 
@@ -70,7 +70,7 @@ def _explained(name: str) -> dict[str, Any]:
     cls = model_class(name)
     module = inspect.getmodule(cls)
     runs = f"hred train corpus/ --model {name} --out runs/{name}"
-    then = [line.format(name) for ability in MODELS[name].abilities for line in _THEN[ability]]
+    then = dict.fromkeys(line.format(name) for ability in MODELS[name].abilities for line in _THEN[ability])
     return {
         **_facts(name),
         "explanation": inspect.getdoc(module) or "",

@@ -3,11 +3,12 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from dialog.decoding.replies import CHAT_SAMPLING, FIELDS_OF, Sampling
+from dialog.decoding.replies import CHAT_SAMPLING, FIELDS_OF, Method, Sampling
 from dialog.errors import UsageError
 
 __all__ = ["sampling_of", "takes_options", "takes_sampling"]
@@ -29,15 +30,22 @@ _HELP = {
 }
 
 
-def takes_sampling(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command an option for each field of `Sampling`; it is called with `sampling`, a `Sampling`."""
+def takes_sampling(
+    command: Callable[..., None], method: Method = CHAT_SAMPLING.method
+) -> Callable[..., None]:
+    """Gives a command an option for each field of `Sampling`; it is called with `sampling`, a `Sampling`.
+
+    Args:
+        command: has a parameter `sampling`.
+        method: what it takes unless it is told another.
+    """
     options = {}
     for field in fields(Sampling):
         kind = type(field.default)
-        shown = _default(field.name)
+        shown = method if field.name == "method" else _default(field.name)
         option = typer.Option(help=f"{_HELP[field.name]}  [default: {shown}]", show_default=False)
         options[field.name] = (Annotated[kind | None, option], None)
-    return takes_options(command, "sampling", options, sampling_of)
+    return takes_options(command, "sampling", options, partial(sampling_of, method))
 
 
 def _default(name: str) -> object:
@@ -45,14 +53,18 @@ def _default(name: str) -> object:
     return f"{drawn}, with beam {plain}" if drawn != plain and name in FIELDS_OF["beam"] else drawn
 
 
-def sampling_of(**given: Any) -> Sampling:
+def sampling_of(default_method: Method = CHAT_SAMPLING.method, /, **given: Any) -> Sampling:
     """Returns the sampling that options name, the chat's defaults for what is None.
+
+    Args:
+        default_method: the method if none is named.
+        given: values by the name of the field, or None.
 
     Raises:
         UsageError: a value is out of range, or the method does not read it.
     """
     named = {name: value for name, value in given.items() if value is not None}
-    method = named.pop("method", CHAT_SAMPLING.method)
+    method = named.pop("method", default_method)
     default = (
         {name: getattr(CHAT_SAMPLING, name) for name in FIELDS_OF["sample"]} if method == "sample" else {}
     )

@@ -78,7 +78,13 @@ def _before(run: "Run", context: list[str]) -> "ContextState | None":
     from dialog.evaluation.text_scores import read_context
     from dialog.models.registry import MODELS
 
-    if "reply" not in MODELS[run.name].abilities:
+    entry = MODELS[run.name]
+    if entry.abilities == ("reconstruct",):
+        raise UsageError(
+            f"{run.folder} is a run of {run.name}, which gives a text no probability of its own, but only from its "
+            "code; `hred evaluate` says what utterances cost from their codes, and a run of --model lm scores texts"
+        )
+    if "reply" not in entry.abilities:
         if context:
             raise UsageError(
                 f"{run.folder} is a run of {run.name}, which knows no context; leave --context out"

@@ -162,13 +162,24 @@ def _planned(
             f"vocab_size is {sizes['vocab_size']}, but the corpus's tokenizer has {num_tokens} tokens; leave "
             "it out, or prepare the logs with another --vocabulary-size"
         )
+    config = training_class.from_json(training)
+    _check_direction(name or "hred", config.direction)
     return {
         "model": name or "hred",
         "settings": cls.config_class.from_json(sizes).to_json(),
-        "training": training_class.from_json(training).to_json(),
+        "training": config.to_json(),
         "seed": seed,
         "tokenizer_hash": prepared.tokenizer.hash,
     }
+
+
+def _check_direction(name: str, direction: str) -> None:
+    from dialog.errors import ConfigError
+
+    if direction != "forward" and "reply" not in MODELS[name].abilities:
+        raise ConfigError(
+            f"direction is {direction!r}, but {name} reads no turn before the one that it says; leave direction out"
+        )
 
 
 def _resumed(folder: Path, assignments: list[str]) -> dict[str, Any]:

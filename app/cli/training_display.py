@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from dialog.training.launch import num_processes, rank
+from dialog.training.listeners import sample_lines
 
 if TYPE_CHECKING:
     from dialog.text.loader import BatchLoader
@@ -129,8 +130,12 @@ class TrainingDisplay:
             + ("" if shared is None else f" and {shared:.3f} nats/conversation")
             + (" (best so far)" if metrics["best"] else "")
         )
-        for sample in metrics["samples"]:
-            self.say(f"  … {sample['context'][-1]}\n    → {sample['reply']}")
+        if metrics["said_again_exactly"] is not None:
+            self.say(
+                f"  {metrics['said_again_exactly']:.1%} of the utterances looked at are said again word for word"
+            )
+        for said, answered in map(sample_lines, metrics["samples"]):
+            self.say(f"  … {said}\n    {answered}")
         for warning in metrics["warnings"]:
             self.say(f"warning: {warning}")
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from dialog.models.base import ReplyModel
+from dialog.models.registry import MODELS
 from dialog.training.config import TrainingConfig
 
 __all__ = ["model_card"]
 
+_KINDS = {"forward": "reply", "backward": "backward"}
 _PURPOSES = {
     "forward": "It continues conversations like those of its training data; it knows no facts, and can say what "
     "is wrong or unkind.",
@@ -35,12 +37,16 @@ def model_card(
         seed: of the training.
     """
     latent = model.is_latent
-    kind = "reply" if config.direction == "forward" else "backward"
+    kind, purpose = f"A {_KINDS[config.direction]} model", _PURPOSES[config.direction]
+    entry = MODELS[name]
+    if "reply" not in entry.abilities:
+        kind = f"A model of the kind {name}"
+        purpose = f"{entry.purpose[0].upper()}{entry.purpose[1:]}. It answers nobody: {entry.instead}."
     samples = "reply" if model.bound_unit == "reply" else "reply and conversation"
     bound = f"upper bound of the NLL: ELBO, one posterior sample a {samples}" if latent else "NLL"
     sections = [
-        f"# {name}\n\nA {kind} model ({type(model).__name__}, {model.num_parameters:,} parameters) trained by "
-        f"`hred train`. {_PURPOSES[config.direction]}\n",
+        f"# {name}\n\n{kind} ({type(model).__name__}, {model.num_parameters:,} parameters) trained by "
+        f"`hred train`. {purpose}\n",
         f"## Figures\n\nOn the validation split, end tokens counted ({bound}):\n\n{_table(figures)}",
         f"## Data\n\n{_table(corpus)}",
         f"## Training\n\nSeed {seed}.\n\n{_table(config.to_json())}",

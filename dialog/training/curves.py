@@ -145,6 +145,10 @@ def _distinct(panel: "Axes", train: Lines, valid: Lines) -> None:
 
 
 def _most_frequent(panel: "Axes", train: Lines, valid: Lines) -> None:
+    if any(line.get("said_again_exactly") is not None for line in valid):
+        panel.set_title("share of utterances said again word for word")
+        _plot(panel, valid, "said_again_exactly", label="validation")
+        return
     panel.set_title("share of the most frequent reply")
     _plot(panel, valid, "replies", "top_share", label="model's")
     _plot(panel, valid, "people_replies", "top_share", label="people's", color="tab:blue", linestyle=":")

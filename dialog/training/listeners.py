@@ -7,7 +7,14 @@ if TYPE_CHECKING:
     from dialog.text.loader import BatchLoader
     from dialog.training.checkpoints import Progress
 
-__all__ = ["Listener", "Listeners"]
+__all__ = ["Listener", "Listeners", "sample_lines"]
+
+
+def sample_lines(sample: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns what a sample of a validation answers or says again, and what the model says."""
+    if "said_again" in sample:
+        return sample["utterance"], f"said again: {sample['said_again']}"
+    return sample["context"][-1], f"→ {sample['reply']}"
 
 
 class Listener(Protocol):

@@ -32,12 +32,20 @@ class Monitor:
         tokenizer: the model's own.
         split: contexts are drawn from it.
         config: how many replies are shown and measured.
+        says_again: whether the model says utterances again instead of replying.
     """
 
     def __init__(
-        self, folder: Path, tokenizer: Tokenizer, split: EncodedSplit, config: TrainingConfig
+        self,
+        folder: Path,
+        tokenizer: Tokenizer,
+        split: EncodedSplit,
+        config: TrainingConfig,
+        says_again: bool = False,
     ) -> None:
-        self._sampler = ReplySampler(tokenizer, split, config.sample_replies, config.measure_replies)
+        self._sampler = ReplySampler(
+            tokenizer, split, config.sample_replies, config.measure_replies, says_again=says_again
+        )
         self._earlier = _earlier_replies(folder / "metrics.jsonl")
         self._split, self._config = split, config
 

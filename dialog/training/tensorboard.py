@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dialog.errors import UsageError
+from dialog.training.listeners import sample_lines
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -59,7 +60,7 @@ class TensorBoard:
         """Writes the figures of a validation, and its sample replies and warnings as text."""
         self._write(metrics)
         assert self._writer is not None
-        replies = [f"{sample['context'][-1]}\n→ {sample['reply']}" for sample in metrics["samples"]]
+        replies = ["\n".join(sample_lines(sample)) for sample in metrics["samples"]]
         for name, texts in (("replies", replies), ("warnings", metrics["warnings"])):
             if texts:  # indented, so that it is shown as it is and not as Markdown
                 text = "\n\n".join(texts).replace("\n", "\n    ")

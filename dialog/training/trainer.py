@@ -21,7 +21,7 @@ from accelerate.utils import InitProcessGroupKwargs, set_seed
 from dialog.errors import TrainingError, WorkerLostError
 from dialog.evaluation.likelihood import Likelihood, evaluate_likelihood
 from dialog.models.base import ReplyModel
-from dialog.models.registry import model_name
+from dialog.models.registry import MODELS, model_name
 from dialog.run_folder import save_run
 from dialog.text.backward import directed
 from dialog.text.loader import BatchLoader, EncodedSplit
@@ -139,7 +139,8 @@ class Trainer:
             job.folder, self._progress if job.resume else None, writes=self._workers.is_first
         )
         self._sums = IntervalSums(self._progress.interval)
-        self._monitor = Monitor(job.folder, job.tokenizer, job.valid, config)
+        says_again = "reconstruct" in MODELS[model_name(job.model)].abilities
+        self._monitor = Monitor(job.folder, job.tokenizer, job.valid, config, says_again)
         self._started = self._last_checkpoint = time.monotonic()
         self._minutes_before = self._progress.minutes
 

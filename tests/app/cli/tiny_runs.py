@@ -17,7 +17,7 @@ def make_runs(folder: Path, names: list[str]) -> Path:
         fields = model_class(name).config_class.__dataclass_fields__
         sizes = {
             size: 8
-            for size in ("embedding_size", "hidden_size", "context_size", "latent_size")
+            for size in ("embedding_size", "hidden_size", "context_size", "latent_size", "code_size")
             if size in fields
         }
         torch.manual_seed(1)

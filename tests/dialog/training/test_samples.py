@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from dialog.decoding.replier import Replier
+from dialog.decoding.replies import Reply
 from dialog.models.base import ReplyModel
 from dialog.models.registry import build_model
 from dialog.text.tokenizer import Tokenizer, train_tokenizer
-from dialog.training.samples import SAMPLING, ReplySampler
+from dialog.training.samples import SAMPLING, SAYING_AGAIN, ReplySampler
 
 TEXTS = [f"I have {number} cats and you?" for number in range(40)]
 
@@ -102,4 +104,32 @@ def test_people_are_measured_by_what_they_said_cut_as_the_model_is(tokenizer, mo
 def test_what_the_log_holds_of_it_is_json(tokenizer, model) -> None:
     found = ReplySampler(tokenizer, Talks(tokenizer), 1, 5).sample(model).to_json()
     assert json.loads(json.dumps(found)) == found
-    assert found.keys() == {"samples", "replies", "people_replies"}
+    assert found.keys() == {"samples", "replies", "people_replies", "said_again_exactly"}
+    assert found["said_again_exactly"] is None
+
+
+@pytest.mark.parametrize(("shown", "measured"), [(3, 24), (24, 0)])
+def test_an_autoencoder_is_given_what_people_replied_and_is_not_measured_as_replies_are(
+    tokenizer, monkeypatch, shown, measured
+) -> None:
+    """One that says every text as it is, but for its 1s."""
+    torch.manual_seed(2)
+    model = build_model("autoencoder", {"vocab_size": tokenizer.num_tokens, "hidden_size": 8})
+    sampler = ReplySampler(tokenizer, Talks(tokenizer), shown, measured, says_again=True)
+    given: list[str] = []
+
+    def say(self, conversations, sampling, seed):
+        assert sampling == SAYING_AGAIN and all(len(one.turns) == 1 for one in conversations)
+        given.extend(one.turns[0].text for one in conversations)
+        texts = [one.turns[0].text.replace("1", "2") for one in conversations]
+        return [[Reply(text, (), "end", 0.0, 0.0, None, 0, 0, sampling, "", "")] for text in texts]
+
+    monkeypatch.setattr(Replier, "reply_all", say)
+    found = sampler.sample(model)
+    targets = {text for at, text in enumerate(TEXTS) if at % 5 in (1, 2, 4)}
+    assert set(given) == targets and len(given) == 24
+    assert found.model is found.people is None
+    assert [one["utterance"] for one in found.shown] == given[:shown]
+    assert all(one["said_again"] == one["utterance"].replace("1", "2") for one in found.shown)
+    exactly = sum("1" not in text for text in targets) / 24
+    assert found.said_again_exactly == (pytest.approx(exactly) if measured else None)
