@@ -173,20 +173,19 @@ def count_texts(talks: Iterable[Talk], rules: Sequence[WordRule]) -> Sums:
 def likelihood_figures(rules: Sequence[WordRule]) -> tuple[Figure, ...]:
     """Returns what the joined sums of `UnitCosts` and `count_texts` give; a model lacks some of them.
 
-    Nats and perplexities for each token, character and word, KL a reply and a token, and the perplexity of a z
-    from the prior.
+    `nats_per_token`, `…_character`, `…_reply` and `…_word_<rule>`; `perplexity` a token and
+    `perplexity_word_<rule>`; for latent models `elbo_nats_per_token`, both perplexities of a z from the prior as
+    `prior_perplexity…`, `kl_per_token` and `kl_per_reply`.
     """
-    words = [f"words_{rule.name}" for rule in rules]
-    units = {"token": "tokens", "character": "characters", "reply": "replies"} | {
-        name.replace("words", "word", 1): name for name in words
-    }
+    words = {f"word_{rule.name}": f"words_{rule.name}" for rule in rules}
+    units = {"token": "tokens", "character": "characters", "reply": "replies"} | words
     return (
         *(ratio(f"nats_per_{unit}", "nats", column, True) for unit, column in units.items()),
         perplexity("perplexity", "nats", "tokens"),
-        *(perplexity(f"perplexity_{name}", "nats", name) for name in words),
+        *(perplexity(f"perplexity_{word}", "nats", column) for word, column in words.items()),
         ratio("elbo_nats_per_token", "elbo_nats", "tokens", True),
         perplexity("prior_perplexity", "prior_nats", "tokens"),
-        *(perplexity(f"prior_perplexity_{name}", "prior_nats", name) for name in words),
+        *(perplexity(f"prior_perplexity_{word}", "prior_nats", column) for word, column in words.items()),
         ratio("kl_per_token", "kl", "tokens", None),
         ratio("kl_per_reply", "kl", "replies", None),
     )
