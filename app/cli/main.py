@@ -27,10 +27,11 @@ COMMANDS = (
     "score",
     "generate",
     "autoencode",
+    "probe",
     "serve",
     "export",
 )
-"""Each is the function of that name in `app/cli/<name>.py`."""
+"""Each is of that name in `app/cli/<name>.py`: a function, or a Typer that has commands of its own."""
 
 app = typer.Typer(
     name="hred",
@@ -41,7 +42,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for _name in COMMANDS:
-    app.command(_name)(getattr(import_module(f"app.cli.{_name}"), _name))
+    _command = getattr(import_module(f"app.cli.{_name}"), _name)
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name)
+    else:
+        app.command(_name)(_command)
 
 
 def _show_version(wanted: bool) -> None:
