@@ -4,6 +4,7 @@
 #   make chat PORT=8000 HOST=127.0.0.1 ARGS="runs/hred"          another port, your own models
 #   make test HRED_ALLOW_MISSING=browser                         leave the browser tests out
 #   make bench CORPUS=corpus/ ARGS="--only engine"               the benchmarks; --help says more
+#   make benchmark DAILYDIALOG=path ARGS="--hidden 256"          train the rows of docs/results/dailydialog.md again
 #   make ... PYTHON=/path/to/python3.12                          another Python, 3.11 or later
 
 SHELL := /bin/sh
@@ -12,6 +13,7 @@ TORCH_INDEX ?=
 HOST ?= 127.0.0.1
 PORT ?= 7860
 ARGS ?=
+DAILYDIALOG ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -24,7 +26,7 @@ MEND = for each in .venv/lib/python3*/site-packages/*.dist-info; do \
 	    if [ -d "$$each" ] && [ ! -e "$$each/INSTALLER" ]; then \
 	        echo "$$each was cut off and is installed again"; rm -rf "$$each"; fi; done
 
-.PHONY: chat test bench browser clean
+.PHONY: chat test bench benchmark browser clean
 
 chat: $(STAMPS)/app
 	@exec $(BIN)/hred serve --host "$(HOST)" --port "$(PORT)" $(ARGS)
@@ -38,6 +40,12 @@ test: $(STAMPS)/dev browser
 # About half an hour on two cores; nothing else should run meanwhile.
 bench: $(STAMPS)/dev
 	@exec $(BIN)/python benchmarks/run_all.py $(if $(CORPUS),--corpus "$(CORPUS)") $(ARGS)
+
+# Hours; stopped, the same command goes on. The corpus may not be passed on, so it is named, as published or prepared.
+benchmark: $(STAMPS)/dev
+	@if [ -z "$(DAILYDIALOG)" ]; then \
+	    echo "make: name the corpus: make benchmark DAILYDIALOG=path/to/ijcnlp_dailydialog" >&2; exit 1; fi; \
+	exec $(BIN)/python benchmarks/dailydialog.py "$(DAILYDIALOG)" $(ARGS)
 
 # The environment depends on no file: it is made once, and what is in it is then brought up to date. One that is
 # there and works is kept.

@@ -14,7 +14,7 @@ from torch.nn import functional
 from dialog.models.base import ContextState
 from dialog.text.batches import PAD, Batch, Utterances
 
-__all__ = ["LastTokens", "RecentUtterances", "join_turns", "last_tokens"]
+__all__ = ["LastTokens", "RecentUtterances", "join_turns", "last_of", "last_tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,17 @@ def join_turns(tokens: Tensor, lengths: Tensor) -> Utterances:
     joined = tokens.new_full((len(tokens), longest), PAD)
     joined[torch.arange(longest, device=tokens.device) < totals[:, None]] = tokens[real]
     return Utterances(joined, totals.cpu())
+
+
+def last_of(utterances: Utterances, limit: int) -> Utterances:
+    """Returns the last `limit` tokens of each row."""
+    lengths = utterances.lengths.clamp(max=limit)
+    longest = int(lengths.max()) if len(lengths) else 0
+    places = torch.arange(longest)[None, :]
+    columns = ((utterances.lengths - lengths)[:, None] + places).to(utterances.tokens.device)
+    real = (places < lengths[:, None]).to(utterances.tokens.device)
+    kept = utterances.tokens.gather(1, columns.clamp(max=max(utterances.tokens.shape[1] - 1, 0)))
+    return Utterances(kept.masked_fill(~real, PAD), lengths)
 
 
 @dataclass(frozen=True, slots=True)

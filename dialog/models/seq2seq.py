@@ -20,7 +20,7 @@ from dialog.models.config import setting
 from dialog.models.decoder import Memory, RecurrentDecoderState, Replies, ReplyDecoder
 from dialog.models.options import EncoderDecoderSettings
 from dialog.models.parts import Encoded, TokenTable, UtteranceEncoder
-from dialog.models.recent import RecentUtterances, join_turns
+from dialog.models.recent import RecentUtterances, join_turns, last_of
 from dialog.models.scoring import reply_losses, score_replies
 from dialog.text.batches import Batch, Utterances
 
@@ -32,6 +32,9 @@ class Seq2SeqConfig(EncoderDecoderSettings):
     """Sizes of a seq2seq model; each field says its unit."""
 
     context_turns: int = setting(1, "turns that are read, as one sequence; the last ones", minimum=1)
+    max_context_tokens: int = setting(
+        0, "tokens that are read of all these turns, the last ones; 0 for all", minimum=0
+    )
 
 
 class Seq2Seq(ReplyModel):
@@ -58,7 +61,7 @@ class Seq2Seq(ReplyModel):
         """See `ReplyModel.loss`."""
         recent = state or self.start(batch.num_conversations)
         assert isinstance(recent, RecentUtterances)
-        sources = join_turns(*recent.before_targets(batch, self.config.max_utterance_tokens))
+        sources = self._sources(*recent.before_targets(batch, self.config.max_utterance_tokens))
         encoded = self.encoder(self.table, sources, generator)
         replies = Replies.of(batch.replies())
         memory = Memory(encoded.outputs, encoded.positions)
@@ -83,7 +86,7 @@ class Seq2Seq(ReplyModel):
         assert isinstance(state, RecentUtterances)
         if latents is not None:
             raise UsageError("seq2seq has no latent variable, so no latents can be given; leave them out")
-        encoded: Encoded = self.encoder(self.table, join_turns(state.tokens, state.lengths))
+        encoded: Encoded = self.encoder(self.table, self._sources(state.tokens, state.lengths))
         return self.decoder.begin(encoded.vectors, Memory(encoded.outputs, encoded.positions))
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
@@ -96,3 +99,9 @@ class Seq2Seq(ReplyModel):
         """See `ReplyModel.score`."""
         assert isinstance(state, RecurrentDecoderState)
         return score_replies(self.table, self.decoder, state, replies)
+
+    def _sources(self, tokens: Tensor, lengths: Tensor) -> Utterances:
+        """Returns what is read of turns (row, turn, time) of `lengths` (row, turn), as one sequence a row."""
+        joined = join_turns(tokens, lengths)
+        limit = self.config.max_context_tokens
+        return last_of(joined, limit) if limit else joined

@@ -8,7 +8,7 @@ from dialog.text.batches import Window, collate
 from tests.dialog.models.tiny import ALL, costs, make_model, random_windows, scored, states_before
 
 CONTEXT = {
-    "seq2seq": [{"context_turns": 1}, {"context_turns": 4}],
+    "seq2seq": [{"context_turns": 1}, {"context_turns": 4, "max_context_tokens": 0}],
     "hred": [{"attention_turns": 1}, {"attention_turns": 3}],
     "vhred": [{"attention_turns": 1}, {"attention_turns": 3}],
     "transformer": [{"context_turns": 1}, {"context_turns": 4, "max_context_tokens": 100}],
@@ -95,7 +95,7 @@ def test_the_first_turn_is_known_at_the_fourth_as_far_as_promised(name, layers, 
 def test_a_flat_context_is_exactly_as_many_turns_as_the_config_names(name) -> None:
     window = random_windows([7], seed=8)[0]
     for turns in (1, 2, 3, 5):
-        model = make_model(name, context_turns=turns)
+        model = make_model(name, context_turns=turns, max_context_tokens=100)
         difference = (
             costs(model, collate([window])).parts.nll - costs(model, collate([changed(window, 1)])).parts.nll
         )

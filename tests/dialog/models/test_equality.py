@@ -19,7 +19,7 @@ from tests.dialog.models.tiny import (
 )
 
 CONTEXT = {
-    "seq2seq": [{"context_turns": 1}, {"context_turns": 3}],
+    "seq2seq": [{"context_turns": 1}, {"context_turns": 3}, {"context_turns": 4, "max_context_tokens": 9}],
     "hred": [{"attention_turns": 1}, {"attention_turns": 3}],
     "vhred": [{"attention_turns": 1}, {"attention_turns": 3}],
     "transformer": [
@@ -213,7 +213,7 @@ def test_the_limit_holds_for_each_of_several_turns(name, more) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_attention_sums_to_one_over_real_places_and_is_zero_elsewhere(name) -> None:
-    more = {"context_turns": 3} if name == "seq2seq" else {"attention_turns": 3}
+    more = {"context_turns": 3, "max_context_tokens": 0} if name == "seq2seq" else {"attention_turns": 3}
     model = make_model(name, **more)
     windows = random_windows([4, 1, 2], seed=18)
     state = type(model.start(1)).concat([states_before(model, window)[-1] for window in windows])
