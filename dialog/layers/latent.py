@@ -5,17 +5,35 @@ equations 3 to 6: two tanh layers, then a linear layer each for the mean and, th
 variance, which is multiplied by a small constant so that prior and posterior start close together.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from torch.nn import functional
 
-__all__ = ["DiagonalGaussian", "diagonal_gaussian", "draw", "log_ratio", "repeated"]
+__all__ = [
+    "TO_UNIT_VARIANCE",
+    "DiagonalGaussian",
+    "diagonal_gaussian",
+    "draw",
+    "log_ratio",
+    "repeated",
+    "standard_gaussian",
+]
+
+TO_UNIT_VARIANCE = 1 / math.log(2)
+"""Times softplus(0) it is 1: with this scale of the variance an untrained posterior is near a prior N(0, I)."""
 
 
 def diagonal_gaussian(loc: Tensor, scale: Tensor) -> "Independent[Normal]":
     """Returns N(loc, scale^2) over vectors (row, latent), its dimensions independent."""
     return Independent(Normal(loc, scale), 1)
+
+
+def standard_gaussian(like: Tensor) -> "Independent[Normal]":
+    """Returns N(0, I) over vectors of the shape of `like`, (…, latent)."""
+    return diagonal_gaussian(torch.zeros_like(like), torch.ones_like(like))
 
 
 def draw(gaussian: "Independent[Normal]", generator: torch.Generator) -> Tensor:

@@ -16,7 +16,6 @@ given z_conv, a reply knows the last `context_turns` utterances, wherever they w
 | q(z^conv \\| x) | `reader`, then `posterior` |
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dialog.layers.dropout import keep_mask
-from dialog.layers.latent import DiagonalGaussian, diagonal_gaussian
+from dialog.layers.latent import TO_UNIT_VARIANCE, DiagonalGaussian, diagonal_gaussian
 from dialog.layers.packing import Packing
 from dialog.layers.stack import Stack
 from dialog.models.attended import AttendedTurns
@@ -40,9 +39,6 @@ if TYPE_CHECKING:
     from torch.distributions import Independent, Normal
 
 __all__ = ["ConversationContext", "ConversationReading", "ConversationState"]
-
-_TO_ONE = 1 / math.log(2)
-"""Times softplus(0) it is 1, so that an untrained posterior is near its prior N(0, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +97,7 @@ class ConversationContext(nn.Module):
         self.initial = nn.Linear(latent_size, options.num_layers * self.rnn.first().initial_size)
         self.reader = Stack(replace(options, directions="both"), size, settings.conversation_reader_size)
         self.posterior = DiagonalGaussian(
-            settings.conversation_reader_size, settings.latent_hidden_size, latent_size, _TO_ONE
+            settings.conversation_reader_size, settings.latent_hidden_size, latent_size, TO_UNIT_VARIANCE
         )
         if settings.utterance_dropout:
             self.unknown = nn.Parameter(torch.empty(size).normal_(std=0.1))

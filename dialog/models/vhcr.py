@@ -34,7 +34,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
 from dialog.errors import UsageError
-from dialog.layers.latent import DiagonalGaussian, diagonal_gaussian, draw, log_ratio, repeated
+from dialog.layers.latent import DiagonalGaussian, draw, log_ratio, repeated, standard_gaussian
 from dialog.models.base import (
     ContextState,
     DecoderState,
@@ -86,7 +86,9 @@ class _Inference:
     def kl(self) -> PosteriorKL:
         """Returns the KL of both latents, in closed form."""
         own = kl_divergence(self.posterior.base_dist, self.prior.base_dist)
-        return PosteriorKL(own, kl_divergence(self.conversation.base_dist, _standard(self.shared).base_dist))
+        return PosteriorKL(
+            own, kl_divergence(self.conversation.base_dist, standard_gaussian(self.shared).base_dist)
+        )
 
 
 class VHCR(ReplyModel):
@@ -210,9 +212,11 @@ class VHCR(ReplyModel):
         columns = []
         for first in range(0, num_samples, _SAMPLES):
             samples = min(_SAMPLES, num_samples - first)
-            drawn_from = repeated(_standard(conversation.mean) if from_prior else conversation, samples)
+            drawn_from = repeated(
+                standard_gaussian(conversation.mean) if from_prior else conversation, samples
+            )
             shared = draw(drawn_from, generator)  # (window, sample, latent)
-            weights = log_ratio(_standard(shared), drawn_from, shared)
+            weights = log_ratio(standard_gaussian(shared), drawn_from, shared)
             contexts = self.hierarchy.contexts(reading.heard, reading.runs, shared, generator)
             prior, posterior = self._of_replies(contexts, shared[owners], reading.targets)
             drawn_from = prior if from_prior else posterior
@@ -236,7 +240,7 @@ class VHCR(ReplyModel):
     ) -> LatentGaussians:
         """See `ReplyModel.describe_latents`; prior and posterior of z_t are those given z_conv."""
         found = self._infer(batch, torch.Generator(batch.device), state, generator)
-        shared = LatentGaussians.of(_standard(found.shared), found.conversation)
+        shared = LatentGaussians.of(standard_gaussian(found.shared), found.conversation)
         return replace(LatentGaussians.of(found.prior, found.posterior), conversation=shared)
 
     def _infer(
@@ -270,7 +274,3 @@ class VHCR(ReplyModel):
         shared = shared.to(contexts)
         prior = self.prior(torch.cat([contexts, shared], dim=-1))
         return prior, self.posterior(torch.cat([contexts, own.to(contexts), shared], dim=-1))
-
-
-def _standard(like: Tensor) -> "Independent[Normal]":
-    return diagonal_gaussian(torch.zeros_like(like), torch.ones_like(like))

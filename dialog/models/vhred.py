@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
-from dialog.layers.latent import DiagonalGaussian, diagonal_gaussian, draw, log_ratio, repeated
+from dialog.layers.latent import DiagonalGaussian, draw
 from dialog.models.base import (
     ContextState,
     DecoderState,
@@ -30,8 +30,9 @@ from dialog.models.decoder import RecurrentDecoderState, Replies, ReplyDecoder
 from dialog.models.hierarchy import HierarchicalContext, HierarchicalState, Reading
 from dialog.models.latent_options import LatentSettings
 from dialog.models.parts import TokenTable, generators_noise
-from dialog.models.sampled import chunks, sampled_replies
+from dialog.models.sampled import sampled_replies
 from dialog.models.scoring import reply_losses, score_replies
+from dialog.models.weights import reply_log_weights
 from dialog.models.words import BagOfWords
 from dialog.text.batches import Batch, Utterances
 
@@ -134,23 +135,11 @@ class VHRED(ReplyModel):
         state: ContextState | None = None,
         from_prior: bool = False,
     ) -> Tensor:
-        """See `ReplyModel.log_weights`; float64. The noise of a part is one draw (reply, sample, latent)."""
+        """See `ReplyModel.log_weights`; float64."""
         reading, prior, posterior = self._infer(batch, generator, state)
         utterances = batch.replies()
         replies = sampled_replies(self.table, self.decoder, utterances, reading.contexts, reading.memory)
-        weights = torch.empty(len(utterances), num_samples, dtype=torch.float64, device=batch.device)
-        done = [0] * len(utterances)  # samples of each reply
-        for part, samples in chunks(utterances.lengths, num_samples, batch.device):
-            rows = part.to(batch.device)
-            given_context, given_reply = (repeated(_of(one, rows), samples) for one in (prior, posterior))
-            drawn_from = given_context if from_prior else given_reply
-            latents = draw(drawn_from, generator)
-            ratio = log_ratio(given_context, drawn_from, latents)
-            first = done[int(part[0])]
-            weights[rows, first : first + samples] = ratio - replies.nll(part, latents)
-            for reply in part.tolist():
-                done[reply] += samples
-        return weights
+        return reply_log_weights(replies, prior, posterior, num_samples, generator, from_prior)
 
     def posterior_kl(self, batch: Batch, generator: torch.Generator) -> PosteriorKL:
         """See `ReplyModel.posterior_kl`."""
@@ -174,8 +163,3 @@ class VHRED(ReplyModel):
         prior = self.prior(reading.contexts)
         posterior = self.posterior(torch.cat([reading.contexts, reading.targets], dim=1))
         return reading, prior, posterior
-
-
-def _of(gaussian: "Independent[Normal]", rows: Tensor) -> "Independent[Normal]":
-    """Returns the distributions of some rows."""
-    return diagonal_gaussian(gaussian.base_dist.loc[rows], gaussian.base_dist.scale[rows])
