@@ -1,4 +1,4 @@
-"""`hred generate`: text from a language model."""
+"""`hred generate`: text from a language model, or from the prior of a variational autoencoder."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,9 @@ __all__ = ["generate"]
 
 @takes_sampling
 def generate(
-    run: Annotated[str, typer.Argument(help="Run folder of a model that needs no context, such as lm.")],
+    run: Annotated[
+        str, typer.Argument(help="Run folder of a model that needs no context, such as lm or vae.")
+    ],
     sampling: "Sampling",
     num_texts: Annotated[int, typer.Option("-n", "--num-texts", min=1, help="How many texts.")] = 1,
     prompt: Annotated[str, typer.Option(help="What each text begins with.")] = "",
@@ -25,7 +27,10 @@ def generate(
         typer.Option("--json", help="A JSON object a line, with all that is needed to draw a text again."),
     ] = False,
 ) -> None:
-    """Draw text from a language model, a text a line; there is no conversation that it answers."""
+    """Draw text from a language model, a text a line; there is no conversation that it answers.
+
+    A variational autoencoder draws a z from its prior for each text.
+    """
     from dialog.decoding.threads import let_waiting_threads_sleep
 
     let_waiting_threads_sleep()

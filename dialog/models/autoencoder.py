@@ -60,7 +60,7 @@ class Autoencoder(UtteranceAutoencoder):
 
     def codes(self, state: ContextState, generators: Sequence[torch.Generator]) -> Tensor:
         """See `UtteranceAutoencoder.codes`; nothing is drawn."""
-        codes: Tensor = self.code(self.encode_last(state).vectors)
+        codes: Tensor = self.code(self.encoder(self.table, self.last(state)).vectors)
         return codes
 
     def between(self, first: Tensor, last: Tensor, shares: Tensor) -> Tensor:

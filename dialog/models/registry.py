@@ -131,6 +131,16 @@ MODELS: dict[str, ModelEntry] = {
         abilities=("reconstruct",),
         instead="give it utterances to say again by `hred autoencode`",
     ),
+    "vae": ModelEntry(
+        "dialog.models.vae:VAE",
+        "an autoencoder whose codes fill a normal distribution: to say again, to draw from, to walk between utterances",
+        (
+            "Bowman et al. 2016, Generating Sentences from a Continuous Space",
+            "Kingma and Welling 2014, Auto-Encoding Variational Bayes",
+        ),
+        abilities=("reconstruct", "generate"),
+        instead="give it utterances to say again by `hred autoencode`, or draw texts from it by `hred generate`",
+    ),
 }
 """What is known of each model, by the name that commands and run folders use."""
 

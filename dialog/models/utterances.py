@@ -18,7 +18,7 @@ from dialog.errors import UsageError
 from dialog.models.base import ContextState, DecoderState, ReplyModel
 from dialog.models.decoder import Memory, RecurrentDecoderState, ReplyDecoder
 from dialog.models.options import EncoderSettings, HierarchicalSettings
-from dialog.models.parts import Encoded, TokenTable, UtteranceEncoder
+from dialog.models.parts import TokenTable, UtteranceEncoder
 from dialog.models.recent import RecentUtterances, join_turns
 from dialog.models.scoring import score_replies
 from dialog.text.batches import Utterances
@@ -125,10 +125,10 @@ class UtteranceAutoencoder(ReplyModel):
         assert isinstance(state, RecurrentDecoderState)
         return score_replies(self.table, self.decoder, state, replies)
 
-    def encode_last(self, state: ContextState) -> Encoded:
-        """Encodes the last utterance of each conversation; one without any gets a vector of zeros."""
+    def last(self, state: ContextState) -> Utterances:
+        """Returns the last utterance of each conversation, a row without tokens where there is none."""
         assert isinstance(state, RecentUtterances)
-        return self.encoder(self.table, join_turns(state.tokens, state.lengths))  # type: ignore[no-any-return]
+        return join_turns(state.tokens, state.lengths)
 
 
 def nothing_to_look_at(codes: Tensor) -> Memory:

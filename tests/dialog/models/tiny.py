@@ -20,7 +20,7 @@ NAMES = ["seq2seq", "hred", "vhred"]
 REREADERS = ["transformer", "window"]
 """Models whose contexts are words, and whose decoders are their own."""
 ALL = NAMES + REREADERS
-AUTOENCODERS = ["autoencoder"]
+AUTOENCODERS = ["autoencoder", "vae"]
 """Models that say again what they are given; `test_utterances` has their laws."""
 FIRST_WORD = 4  # ids below are control tokens
 SIZES = {
