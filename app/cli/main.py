@@ -27,6 +27,7 @@ COMMANDS = (
     "score",
     "generate",
     "autoencode",
+    "draw",
     "probe",
     "serve",
     "export",

@@ -126,6 +126,10 @@ class CellRule(ABC):
             The gradients of s_t (row, seen) and c_{t-1} (row, hidden).
         """
 
+    def opened(self, trace: Trace) -> dict[str, Tensor]:
+        """Returns how far each gate was open, (token, hidden) by its name; nothing for a cell without gates."""
+        return {}
+
     def gate_gradient(self, factors: Tensors, inner: Tensor) -> Tensor:
         """Returns the gradient (token, gates) of W_i x + b_i."""
         return inner

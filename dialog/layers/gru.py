@@ -46,6 +46,10 @@ class _GRURule(CellRule):
         candidates[block].addcmul_(switches[block, :size], recurrent[block]).tanh_()
         torch.lerp(candidates[block], newest(seen, size), switches[block, size:], out=trace.outputs[block])
 
+    def opened(self, trace: Trace) -> dict[str, Tensor]:
+        reset, update = trace.kept[0].chunk(2, dim=1)
+        return {"reset": reset, "update": update}
+
     def factors(self, trace: Trace) -> Tensors:
         switches, candidates, recurrent, _ = trace.kept
         size = trace.outputs.shape[1]

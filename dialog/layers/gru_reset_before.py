@@ -45,6 +45,10 @@ class _ResetBeforeRule(CellRule):
         candidates.tanh_()
         torch.lerp(candidates, newest(seen, size), switches[:, size:], out=trace.outputs[block])
 
+    def opened(self, trace: Trace) -> dict[str, Tensor]:
+        reset, update = trace.kept[0].chunk(2, dim=1)
+        return {"reset": reset, "update": update}
+
     def factors(self, trace: Trace) -> Tensors:
         switches, candidates = trace.kept
         size = trace.outputs.shape[1]

@@ -59,6 +59,10 @@ class _LSTMRule(CellRule):
         gates[:, 3 * size :].sigmoid_()
         torch.mul(gates[:, 3 * size :], squashed, out=trace.outputs[block])
 
+    def opened(self, trace: Trace) -> dict[str, Tensor]:
+        entered, kept, _, shown = trace.kept[0].chunk(4, dim=1)
+        return {"input": entered, "forget": kept, "output": shown}
+
     def factors(self, trace: Trace) -> Tensors:
         gates, squashed = trace.kept
         entered, kept, candidate, shown = gates.chunk(4, dim=1)

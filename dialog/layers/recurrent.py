@@ -23,7 +23,7 @@ passes T/d products.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ from torch.nn import functional
 
 from dialog.layers.cell_rule import CellRule
 from dialog.layers.packing import Packing
-from dialog.layers.scan import ScanPlan, scan
+from dialog.layers.scan import ScanPlan, run_forward, scan
 
 __all__ = ["RecurrentLayer"]
 
@@ -116,15 +116,34 @@ class RecurrentLayer(nn.Module, ABC):
             return self._fused(inputs, packing, initial, constant)
         return self._scanned(inputs, packing, initial, constant)
 
+    @torch.no_grad()
+    def gates(self, inputs: Tensor, packing: Packing) -> dict[str, Tensor]:
+        """Returns how far each gate is open over packed rows that start from zeros, to be looked at.
+
+        Args:
+            inputs: (token, input).
+            packing: where each token stands.
+
+        Returns:
+            (token, hidden) in (0, 1) by the gate's name; nothing for a cell without gates.
+        """
+        initial = inputs.new_zeros(len(packing.lengths), self.state_size)
+        trace, _ = run_forward(self.rule, *self._scan_inputs(inputs, packing, initial, None))
+        return self.rule.opened(trace)
+
     def _scanned(self, inputs: Tensor, packing: Packing, initial: Tensor, constant: Tensor | None) -> Tensor:
+        return scan(self.rule, *self._scan_inputs(inputs, packing, initial, constant))
+
+    def _scan_inputs(
+        self, inputs: Tensor, packing: Packing, initial: Tensor, constant: Tensor | None
+    ) -> tuple[Any, ...]:
         gates = functional.linear(inputs, self.weight_input[:, : self.input_size], self.bias_input)
         if constant is not None:
             gates = gates + self.project_constant(constant)[packing.rows]
         hidden, cell, older = self._parts(initial[packing.order])
         starts = torch.cat([hidden, older], dim=1).view(len(hidden), self.depth, self.hidden_size)
         plan = ScanPlan.of(packing, self.reverse, self.skips)
-        own = self._own()
-        return scan(self.rule, plan, gates, starts, cell, self.weight_hidden, self.bias_hidden, *own)
+        return plan, gates, starts, cell, self.weight_hidden, self.bias_hidden, *self._own()
 
     def _own(self) -> tuple[Tensor, ...]:
         """Returns the tensors that the rule needs beside the weights that all cells have."""

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 from dialog.layers.cell_rule import CellRule, RecurrentProduct, Trace, newest
 from dialog.layers.packing import Packing
 
-__all__ = ["ScanPlan", "scan"]
+__all__ = ["ScanPlan", "run_forward", "scan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,40 @@ def scan(
     return outputs
 
 
+def run_forward(
+    rule: CellRule,
+    plan: ScanPlan,
+    gates: Tensor,
+    starts: Tensor,
+    start_cells: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    *own: Tensor,
+) -> tuple[Trace, torch.dtype]:
+    """Runs a cell over packed rows; the arguments are those of `scan`.
+
+    Returns:
+        What is kept of all tokens, and the type that the products ran in.
+    """
+    device, own_type, size = gates.device.type, weight.dtype, starts.shape[2]
+    is_half = torch.is_autocast_enabled(device)
+    product = RecurrentProduct(weight, torch.get_autocast_dtype(device) if is_half else own_type)
+    gates, starts, bias = gates.to(own_type), starts.to(own_type), bias.to(own_type)
+    history, first = plan.history(gates.new_empty(len(gates), size), starts), starts[:, 0]
+    outputs, seen = history[: len(gates)], gates.new_empty(len(gates), weight.shape[1])
+    cells = gates.new_empty(len(gates) if rule.has_cell else 0, size)
+    trace = Trace(outputs, seen, cells, torch.empty_like(cells), own, rule.keep(gates, bias, own))
+    for block, previous in plan.blocks:
+        of_block = seen[block]
+        _carry(outputs, first, previous, newest(of_block, size))
+        for number, places in enumerate(plan.skips, 1):
+            of_block[:, number * size : (number + 1) * size] = history[places[block]]
+        if start_cells is not None:
+            _carry(cells, start_cells, previous, trace.cells_before[block])
+        rule.advance(trace, block, of_block, product)
+    return trace, product.type
+
+
 class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -119,26 +153,12 @@ class _Scan(torch.autograd.Function):
         bias: Tensor,
         *own: Tensor,
     ) -> Tensor:
-        device, own_type, size = gates.device.type, weight.dtype, starts.shape[2]
-        is_half = torch.is_autocast_enabled(device)
-        product = RecurrentProduct(weight, torch.get_autocast_dtype(device) if is_half else own_type)
-        gates, starts, bias = gates.to(own_type), starts.to(own_type), bias.to(own_type)
-        history, first = plan.history(gates.new_empty(len(gates), size), starts), starts[:, 0]
-        outputs, seen = history[: len(gates)], gates.new_empty(len(gates), weight.shape[1])
-        cells = gates.new_empty(len(gates) if rule.has_cell else 0, size)
-        trace = Trace(outputs, seen, cells, torch.empty_like(cells), own, rule.keep(gates, bias, own))
-        for block, previous in plan.blocks:
-            of_block = seen[block]
-            _carry(outputs, first, previous, newest(of_block, size))
-            for number, places in enumerate(plan.skips, 1):
-                of_block[:, number * size : (number + 1) * size] = history[places[block]]
-            if start_cells is not None:
-                _carry(cells, start_cells, previous, trace.cells_before[block])
-            rule.advance(trace, block, of_block, product)
+        trace, product_type = run_forward(rule, plan, gates, starts, start_cells, weight, bias, *own)
+        outputs, seen, cells = trace.outputs, trace.seen, trace.cells
         if plan.skips:
             outputs = outputs.clone()  # what is handed out is no part of a larger tensor
         run.save_for_backward(outputs, seen, cells, trace.cells_before, weight, *own, *trace.kept)
-        run.rule, run.plan, run.product_type, run.num_own = rule, plan, product.type, len(own)
+        run.rule, run.plan, run.product_type, run.num_own = rule, plan, product_type, len(own)
         return outputs
 
     @staticmethod
