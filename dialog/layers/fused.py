@@ -19,6 +19,9 @@ class FusedLayer(RecurrentLayer):
 
     It takes torch's kernel on CUDA always, and on the CPU where nothing is kept for a backward pass, in full
     precision: with a gradient the scan is faster there (`docs/cells.md`).
+
+    Where autocast is on, the kernel runs without: torch would call cuDNN in float16 whatever type is asked for, and
+    states stay in the weights' own type in the scan, too. On an H200 that is as fast as bfloat16.
     """
 
     kernel: str
@@ -30,24 +33,27 @@ class FusedLayer(RecurrentLayer):
         return inputs.is_cuda or not (torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"))
 
     def _fused(self, inputs: Tensor, packing: Packing, initial: Tensor, constant: Tensor | None) -> Tensor:
+        own_type = self.weight_hidden.dtype
+        inputs = inputs.to(own_type)
         if constant is not None:
-            inputs = torch.cat([inputs, constant.to(inputs.dtype)[packing.rows]], dim=1)
+            inputs = torch.cat([inputs, constant.to(own_type)[packing.rows]], dim=1)
         rows = packing.batch_sizes[0]  # rows of length 0 stand last and have no output
         turned = _turned(packing) if self.reverse else None
-        starts = initial[packing.order][:rows].to(inputs.dtype).split(self.hidden_size, dim=1)
+        starts = initial[packing.order][:rows].to(own_type).split(self.hidden_size, dim=1)
         states = [start.contiguous()[None] for start in starts]
         kernel: Any = getattr(torch._VF, self.kernel)
-        outputs: Tensor = kernel(
-            inputs if turned is None else inputs[turned],
-            torch.tensor(packing.batch_sizes),
-            states if self.rule.has_cell else states[0],
-            [self.weight_input, self.weight_hidden, self.bias_input, self.bias_hidden],
-            True,
-            1,
-            0.0,
-            self.training,
-            False,
-        )[0]
+        with torch.autocast(inputs.device.type, enabled=False):
+            outputs: Tensor = kernel(
+                inputs if turned is None else inputs[turned],
+                torch.tensor(packing.batch_sizes),
+                states if self.rule.has_cell else states[0],
+                [self.weight_input, self.weight_hidden, self.bias_input, self.bias_hidden],
+                True,
+                1,
+                0.0,
+                self.training,
+                False,
+            )[0]
         return outputs if turned is None else outputs[turned]
 
 

@@ -90,6 +90,18 @@ def test_torchs_kernel_gives_the_same_by_the_same_weights(cell, reverse, lengths
         torch.testing.assert_close(layer(inputs, packing, initial, constant), ours, atol=1e-10, rtol=0)
 
 
+@pytest.mark.parametrize("cell", ["gru", "lstm", "rnn_tanh", "rnn_relu"])
+def test_torchs_kernel_stays_in_the_weights_own_type_whatever_comes_from_below(cell) -> None:
+    """By autocast cuDNN gave float16 between bfloat16, which torch joins to nothing."""
+    torch.manual_seed(1)
+    layer = make_layer(CellOptions(cell), 8, 16)
+    packing, inputs = Packing.of(torch.tensor([9, 2, 5])), random(16, 8).bfloat16()
+    exact = layer._fused(inputs.float(), packing, torch.zeros(3, layer.state_size), None)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer._fused(inputs, packing, torch.zeros(3, layer.state_size).bfloat16(), None)
+    assert torch.equal(found, exact)
+
+
 @pytest.mark.parametrize(("cell", "kind"), [("gru", nn.GRU), ("lstm", nn.LSTM), ("rnn_tanh", nn.RNN)])
 def test_torchs_layer_gives_the_same_final_state(cell, kind) -> None:
     layer, theirs = layer_of(cell), kind(3, 4, batch_first=True).double()
