@@ -208,6 +208,7 @@ def _model(
 
     from dialog.evaluation.vectors import read_vectors
     from dialog.models.registry import build_model
+    from dialog.models.transfer import check_same_kinds
     from dialog.run_folder import load_weights
     from dialog.training.launch import rank
     from dialog.training.word_vectors import start_embedding
@@ -216,6 +217,7 @@ def _model(
     model = build_model(plan["model"], plan["settings"])
     if init_from is not None:
         weights, source = load_weights(init_from)
+        check_same_kinds(model, plan["settings"], weights, source["settings"])
         model.initialise_from(weights)
         plan["initialised_from"] = {"run": init_from.name, "model": source["model"]}
     if embedding_from is not None:
