@@ -264,7 +264,7 @@ def test_wrong_usage_is_a_sentence(hred, corpus, make_corpus, trained, tmp_path)
         ),
         ([make_corpus(2), "--out", old, "--resume"], UsageError, "another tokenizer"),
         ([tmp_path, "--out", new], CorpusError, "no prepared corpus"),
-        ([corpus, "--out", new, "--model", "transformer"], ConfigError, "seq2seq, hred, vhred"),
+        ([corpus, "--out", new, "--model", "oracle"], ConfigError, "seq2seq, hred, vhred"),
         ([corpus, "--out", new, *settings("color=3")], ConfigError, "'color'"),
         ([corpus, "--out", new, *settings("hidden_size")], ConfigError, "name=value"),
         ([corpus, "--out", new, *settings("hidden_size=big")], ConfigError, "a whole number"),
