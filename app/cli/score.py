@@ -56,6 +56,8 @@ def score(
 
     if text and file is not None:
         raise UsageError(f"both --text and {file} are given; leave one of them out")
+    if file is not None and (not file.exists() or file.is_dir()):
+        raise UsageError(f"{file} is no file; give one with a text a line, or texts by --text")
     loaded = load_run(run_path(run))
     if not loaded.model.is_latent and not (samples is None and seed is None):
         raise UsageError(

@@ -92,6 +92,12 @@ def test_what_cannot_be_is_one_sentence(runs, run, options, sentence) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_what_is_no_file_is_refused_for_that(runs, tmp_path) -> None:
+    for path in (tmp_path / "none.txt", tmp_path):
+        with pytest.raises(UsageError, match=f"^{path} is no file; give one"):
+            scored(runs / "lm", path)
+
+
 def test_bytes_that_are_no_text_are_named_by_their_line(runs, tmp_path) -> None:
     (tmp_path / "texts.txt").write_bytes("good\nna\xefve\n".encode("latin-1"))
     with pytest.raises(UsageError, match="line 2 of .*texts.txt is not UTF-8"):
