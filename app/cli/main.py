@@ -24,6 +24,7 @@ COMMANDS = (
     "reply",
     "chat",
     "evaluate",
+    "compare",
     "score",
     "generate",
     "autoencode",

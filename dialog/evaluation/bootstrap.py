@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from dialog.errors import UsageError
 from dialog.evaluation.sums import Figure, Floats, Sums
 
-__all__ = ["NUM_DRAWS", "Difference", "Estimate", "compare", "draws", "estimate"]
+__all__ = ["NUM_DRAWS", "Difference", "Estimate", "compare", "draws", "estimate", "estimate_all"]
 
 NUM_DRAWS = 2_000
 _AT_ONCE = 2_000_000  # counts in memory, 16 MB
@@ -110,10 +110,25 @@ def estimate(
         num_draws: how many.
         level: the share of draws that the interval holds.
     """
-    drawn = _drawn({"": sums}, figures, seed, num_draws)
+    return estimate_all({"": sums}, figures, seed, num_draws, level)[""]
+
+
+def estimate_all(
+    models: Mapping[str, Sums],
+    figures: Sequence[Figure],
+    seed: int = 0,
+    num_draws: int = NUM_DRAWS,
+    level: float = 0.95,
+) -> dict[str, dict[str, Estimate]]:
+    """Returns for each model what `estimate` returns, but for figures whose columns it lacks; draws are made once."""
+    drawn = _drawn(models, figures, seed, num_draws)
     return {
-        figure.name: Estimate(figure.of(sums), *_interval(drawn["", figure.name], len(sums.ids), level))
-        for figure in figures
+        name: {
+            figure.name: Estimate(figure.of(sums), *_interval(drawn[name, figure.name], len(sums.ids), level))
+            for figure in figures
+            if sums.has(figure)
+        }
+        for name, sums in models.items()
     }
 
 

@@ -108,6 +108,12 @@ class Sums:
             raise UsageError(f"there are no sums of {len(missing)} conversations, such as {missing[0]!r}")
         return Sums(names, self.columns, self.values[[places[name] for name in names]])
 
+    def without(self, names: Iterable[str]) -> "Sums":
+        """Returns the sums without some columns; those that are not there are not missed."""
+        dropped = set(names)
+        kept = tuple(name for name in self.columns if name not in dropped)
+        return Sums(self.ids, kept, self.matrix(kept))
+
     def join(self, other: "Sums") -> "Sums":
         """Returns the columns of both; `other` has the same conversations in the same order.
 

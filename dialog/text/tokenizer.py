@@ -134,8 +134,11 @@ class Tokenizer:
 
         Control tokens are left out; unk and byte runs that are no UTF-8 read as U+FFFD.
         """
-        decoder = StreamDecoder(self)
-        return "".join([decoder.push(int(token)) for token in tokens]) + decoder.finish()
+        known = self.token_bytes
+        text = b"".join([known[token] for token in tokens]).decode("utf-8", errors="replace")
+        return text.lstrip(" ").replace(
+            _STAND_IN, _SPACE_MARK
+        )  # SentencePiece begins every text with a space
 
     @cached_property
     def token_bytes(self) -> tuple[bytes, ...]:
