@@ -1,9 +1,14 @@
-"""`hred draw`: pictures of what the equations do, of fresh cells and of trained runs; one file, .svg or .png."""
+"""`hred draw`: pictures of what the equations do, a file each, .svg or .png; here those of cells as they begin.
+
+`app.cli.draw_runs` has those of trained runs.
+"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from app.cli.draw_runs import attention, context, gates, latent
 
 __all__ = ["draw"]
 
@@ -95,3 +100,49 @@ def clipping(
         ]
         print(f"seed {seed}: " + ", ".join(parts))
     draw_races(races, options, out)
+
+
+@draw.command("stack")
+def stack(
+    out: Out,
+    cell: Annotated[str, typer.Option(help="Recurrent cell of all layers.")] = "lstm",
+    layers: Annotated[int, typer.Option(min=1, help="Layers of the deep stack.")] = 8,
+    hidden: Annotated[int, typer.Option(min=2, help="Size of a layer's output and of an input; even.")] = 64,
+    length: Annotated[int, typer.Option(min=1, help="Tokens of an utterance.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, inputs and directions.")] = 1,
+) -> None:
+    """Draw what of a gradient reaches the lower layers of a deep stack, and the tokens of an utterance."""
+    from dialog.evaluation.pictures.canvas import check_place
+    from dialog.evaluation.pictures.stacks import (
+        READINGS,
+        VARIANTS,
+        StackCurve,
+        draw_stacks,
+        layer_gradients,
+        token_gradients,
+    )
+
+    check_place(out)
+    over_tokens = [
+        StackCurve(name, token_gradients(cell, directions, hidden, length, seed))
+        for name, directions in READINGS.items()
+    ]
+    over_layers = [
+        StackCurve(name, layer_gradients(cell, layers, hidden, length, seed, **variant))
+        for name, variant in VARIANTS.items()
+    ]
+    draw_stacks(over_layers, over_tokens, cell, out)
+    for kind, curves in (("layer", over_layers), ("token", over_tokens)):
+        for curve in curves:
+            print(
+                f"{curve.name}: {kind} 1 {curve.norms[0]:.1e}, {kind} {len(curve.norms)} {curve.norms[-1]:.1e}"
+            )
+
+
+for _name, _command in (
+    ("gates", gates),
+    ("attention", attention),
+    ("context", context),
+    ("latent", latent),
+):
+    draw.command(_name)(_command)
