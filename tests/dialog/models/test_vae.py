@@ -184,6 +184,15 @@ def test_word_dropout_changes_what_the_decoder_reads_in_training_alone() -> None
     assert torch.equal(*(parts.kl for parts in losses[True]))  # the encoder reads all words
 
 
+def test_it_can_start_from_an_autoencoder_with_codes_of_the_same_size() -> None:
+    plain, model = make_model("autoencoder", seed=2), make_model("vae")
+    taken = model.initialise_from(plain.state_dict())
+    assert set(taken) == {name for name, _ in plain.named_parameters()} - {"code.weight", "code.bias"}
+    text, codes = utterances_of([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.float64)
+    scores = [one.score(one.plan(one.start(1), generators(1), codes), text) for one in (plain, model)]
+    torch.testing.assert_close(*scores)
+
+
 @torch.no_grad()
 def test_half_way_between_two_draws_is_as_far_out_as_they_are() -> None:
     model = make_model("vae", latent_size=200)
