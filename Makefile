@@ -4,6 +4,7 @@
 #   make chat PORT=8000 HOST=127.0.0.1 ARGS="runs/hred"          another port, your own models
 #   make test HRED_ALLOW_MISSING=browser                         leave the browser tests out
 #   make bench CORPUS=corpus/ ARGS="--only engine"               the benchmarks; --help says more
+#   make results                                                 every table of docs/results/ again, from its sums
 #   make benchmark DAILYDIALOG=path ARGS="--hidden 256"          train the rows of docs/results/dailydialog.md again
 #   make ... PYTHON=/path/to/python3.12                          another Python, 3.11 or later
 
@@ -14,6 +15,7 @@ HOST ?= 127.0.0.1
 PORT ?= 7860
 ARGS ?=
 DAILYDIALOG ?=
+RESULTS ?= *
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -26,7 +28,7 @@ MEND = for each in .venv/lib/python3*/site-packages/*.dist-info; do \
 	    if [ -d "$$each" ] && [ ! -e "$$each/INSTALLER" ]; then \
 	        echo "$$each was cut off and is installed again"; rm -rf "$$each"; fi; done
 
-.PHONY: chat test bench benchmark browser clean
+.PHONY: chat test bench benchmark results browser clean
 
 chat: $(STAMPS)/app
 	@exec $(BIN)/hred serve --host "$(HOST)" --port "$(PORT)" $(ARGS)
@@ -40,6 +42,12 @@ test: $(STAMPS)/dev browser
 # About half an hour on two cores; nothing else should run meanwhile.
 bench: $(STAMPS)/dev
 	@exec $(BIN)/python benchmarks/run_all.py $(if $(CORPUS),--corpus "$(CORPUS)") $(ARGS)
+
+# From the sums that are committed; no model and no corpus is needed. RESULTS=NAME prints one of them.
+results: $(STAMPS)/app
+	@for each in docs/results/$(RESULTS).statistics.json.gz; do \
+	    if [ ! -e "$$each" ]; then echo "make: there are no results in $$each" >&2; exit 1; fi; \
+	    $(BIN)/hred compare --from "$$each" || exit 1; done
 
 # Hours; stopped, the same command goes on. The corpus may not be passed on, so it is named, as published or prepared.
 benchmark: $(STAMPS)/dev

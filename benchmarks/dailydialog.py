@@ -2,14 +2,16 @@
 
     python benchmarks/dailydialog.py CORPUS --out runs/dailydialog --target-tokens 20000000 [--hidden 512]
         [--seeds 1 2 3] [--rows seq2seq-last hred-context ...] [--parallel 2] [--max-minutes 60] [--measure]
+        [--decoders greedy top-p=0.5 beam=5] [--no-compare]
 
 CORPUS is a folder that `hred prepare` wrote, or the folder of the corpus as published, which is prepared into
-OUT/corpus first. `--measure` times a few updates of each row and says what a budget would take; the budget is to be
-fixed by that, before the first training. Stopped at any moment (Ctrl-C, a kill, --max-minutes), the same command goes
-on. What a row is stands in `dailydialog_rows.py`, what lies in OUT in `dailydialog_training.py`.
+OUT/dailydialog first. `--measure` times a few updates of each row and says what a budget would take; the budget is to
+be fixed by that, before the first training. Stopped at any moment (Ctrl-C, a kill, --max-minutes), the same command
+goes on. What a row is stands in `dailydialog_rows.py`, what lies in OUT in `dailydialog_training.py`.
 
 All rows share vocabulary, batches, their order and the number of target tokens; their numbers of parameters differ by
-5 % at most, which is checked. The weights that did best on the validation split are a run's.
+5 % at most, which is checked. The weights that did best on the validation split are a run's. When all rows are trained,
+`hred compare` compares those of each seed on the test split, into OUT/report-seed1.
 """
 
 import argparse
@@ -69,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-minutes", type=float, help="when trainings of this start stop; the next one goes on"
     )
+    parser.add_argument(
+        "--decoders", nargs="+", default=["greedy", "top-p=0.5", "top-p=0.9"], help="of the comparison"
+    )
+    parser.add_argument("--no-compare", action="store_true", help="train, and compare nothing")
     parser.add_argument("--measure", action="store_true", help="say what the budget takes, and train nothing")
     parser.add_argument("--dry-run", action="store_true", help="print sizes and commands, and train nothing")
     return parser
@@ -103,13 +109,15 @@ def _run(arguments: argparse.Namespace) -> None:
     _say_results(work)
     if problems:
         sys.exit("\n".join(problems))
+    if not arguments.no_compare and all(job.is_done for jobs in work for job in jobs):
+        _compare(work, corpus.folder, arguments)
 
 
 def _prepared(folder: Path, out: Path) -> TokenizedCorpus:
     """Opens a prepared corpus, or prepares the published one."""
     if (folder / CORPUS_FILE).exists():
         return TokenizedCorpus.open(folder)
-    made = out / "corpus"
+    made = out / "dailydialog"
     if not (made / CORPUS_FILE).exists():
         out.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
@@ -244,6 +252,28 @@ def _train_all(work: Sequence[Sequence[Job]], runner: Runner, parallel: int) -> 
         for number, handler in before.items():
             signal.signal(number, handler)
     return problems
+
+
+def _compare(work: Sequence[Sequence[Job]], corpus: Path, arguments: argparse.Namespace) -> None:
+    """Compares the rows of each seed; what was computed is kept, so this goes on, too."""
+    for seed in arguments.seeds:
+        runs = [f"{jobs[-1].row.name}={jobs[-1].folder}" for jobs in work if jobs[-1].seed == seed]
+        out = arguments.out / f"report-seed{seed}"
+        command = [
+            sys.executable,
+            "-m",
+            "dialog",
+            "compare",
+            *runs,
+            "--corpus",
+            str(corpus),
+            "--out",
+            str(out),
+        ]
+        for decoder in arguments.decoders:
+            command += ["--decoder", decoder]
+        if status := subprocess.run(command, check=False).returncode:
+            sys.exit(f"dailydialog: hred compare ended with status {status}; above it says why")
 
 
 def _say_results(work: Sequence[Sequence[Job]]) -> None:

@@ -222,3 +222,26 @@ def test_ci_runs_make_test_from_anywhere_and_never_lets_anything_be_missing(chec
         [checkout.folder / ".ci/run"], cwd="/", env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.strip() == f"{checkout.folder} test []"
+
+
+def test_results_print_every_file_of_sums_or_the_one_that_is_named(checkout) -> None:
+    failed = checkout.make("results")
+    assert failed.returncode != 0
+    assert "there are no results in docs/results/*" in failed.stderr
+    folder = checkout.folder / "docs/results"
+    folder.mkdir(parents=True)
+    for name in ("one", "two"):
+        (folder / f"{name}.statistics.json.gz").touch()
+    assert checkout.make("results").returncode == 0
+    prints = [f"hred compare --from docs/results/{name}.statistics.json.gz" for name in ("one", "two")]
+    assert checkout.calls == prints
+    checkout.make("results", "RESULTS=two")
+    assert checkout.calls == prints[1:]
+
+
+def test_the_benchmark_needs_a_corpus_that_is_named(checkout) -> None:
+    failed = checkout.make("benchmark")
+    assert failed.returncode != 0
+    assert "name the corpus" in failed.stderr
+    assert checkout.make("benchmark", "DAILYDIALOG=a/corpus", "ARGS=--seeds 1 2").returncode == 0
+    assert checkout.calls == ["benchmarks/dailydialog.py a/corpus --seeds 1 2"]

@@ -17,7 +17,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph; `**bold**` is the only mark."""
+    """A paragraph; `**bold**` and code between backticks are the only marks."""
 
     text: str
 
@@ -138,7 +138,7 @@ def _html(block: Block) -> str:
         case Heading(text, level):
             return f"<h{level}>{html.escape(text)}</h{level}>"
         case Text(text):
-            return f"<p>{_bold(text)}</p>"
+            return f"<p>{_marked(text)}</p>"
         case Table():
             return _html_table(block)
         case Picture(svg, text):
@@ -147,9 +147,11 @@ def _html(block: Block) -> str:
             return f"<details><summary>{html.escape(title)}</summary>{''.join(map(_html, inner))}</details>"
 
 
-def _bold(text: str) -> str:
+def _marked(text: str) -> str:
     parts = html.escape(text).split("**")
-    return "".join(f"<strong>{part}</strong>" if place % 2 else part for place, part in enumerate(parts))
+    bold = "".join(f"<strong>{part}</strong>" if place % 2 else part for place, part in enumerate(parts))
+    parts = bold.split("`")
+    return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
 
 
 def _html_table(table: Table) -> str:

@@ -1,5 +1,6 @@
 """Pictures of a comparison, as SVG that can stand inside a page: equal results give equal bytes."""
 
+import math
 import re
 from collections.abc import Sequence
 from io import StringIO
@@ -22,25 +23,55 @@ _PROLOGUE = re.compile(r"^.*?(?=<svg )|<metadata>.*?</metadata>\s*", re.DOTALL)
 
 
 def draw_turns(part: Part) -> str:
-    """Draws nats by turn, a line a model with its interval."""
+    """Draws nats by turn, a line a model with its interval, and beside it each model's less those of the first."""
+    names = list(part.rows)
+    unit = "token" if "token" in part.shown()[0] else "character"
 
-    def draw(axes: "Axes") -> None:
-        for place, (name, figures) in enumerate(part.rows.items()):
-            points = [(turn_of(key), found) for key, found in figures.items() if found.value == found.value]
-            turns, values = [turn for turn, _ in points], [found.value for _, found in points]
-            colour = _COLOURS[place % len(_COLOURS)]
-            axes.plot(
-                turns, values, color=colour, marker=_MARKERS[place % len(_MARKERS)], markersize=4, label=name
-            )
-            ends = [(turn, found.low, found.high) for turn, found in points if found.low is not None]
-            if ends:
-                at, low, high = zip(*ends, strict=True)
-                axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.set_xlabel("turn (1 is the first reply; the last one holds all later ones)")
-        axes.set_ylabel(f"nats a {'token' if 'token' in next(iter(part.shown()), 'token') else 'character'}")
+    def line(
+        axes: "Axes", name: str, points: Sequence[tuple[int, float, float | None, float | None]]
+    ) -> None:
+        style = _style(names.index(name))
+        turns, values = [point[0] for point in points], [point[1] for point in points]
+        axes.plot(turns, values, markersize=4, label=name, **style)
+        ends = [(turn, low, high) for turn, _, low, high in points if low is not None and high is not None]
+        if ends:
+            at, low, high = zip(*ends, strict=True)
+            axes.fill_between(at, low, high, color=style["color"], alpha=0.15, linewidth=0)
+
+    def draw(axes: "Axes", beside: "Axes | None" = None) -> None:
+        for name, figures in part.rows.items():
+            found = [(turn_of(key), each.value, each.low, each.high) for key, each in figures.items()]
+            line(axes, name, [point for point in found if math.isfinite(point[1])])
+        axes.set_ylabel(f"nats a {unit}")
         axes.legend(fontsize=8)
+        for each in (axes, beside) if beside is not None else (axes,):
+            each.set_xticks([turn_of(key) for key in part.shown()])
+            each.set_xlabel("turn (the last one holds all later ones)")
+        if beside is not None:
+            draw_beside(beside)
 
-    return _drawn("turns", draw)
+    def draw_beside(axes: "Axes") -> None:
+        for name in names[1:]:
+            pairs = [
+                (turn_of(key), pair)
+                for key, some in part.differences.items()
+                for pair in some
+                if (pair.one, pair.other) == (names[0], name) and math.isfinite(pair.value)
+            ]
+            less = [
+                (
+                    turn,
+                    -pair.value,
+                    None if pair.high is None else -pair.high,
+                    None if pair.low is None else -pair.low,
+                )
+                for turn, pair in pairs
+            ]
+            line(axes, name, less)
+        axes.axhline(0, color=_style(0)["color"], linewidth=1)
+        axes.set_ylabel(f"nats a {unit}, less those of {names[0]}")
+
+    return _drawn("turns", draw, 2 if len(names) > 1 else 1)
 
 
 def draw_context(part: Part) -> str:
@@ -113,6 +144,10 @@ def draw_grid(overlap: Part, variety: Part, rows: Sequence[Row]) -> str:
     return _drawn("grid", draw)
 
 
+def _style(place: int) -> dict[str, Any]:
+    return {"color": _COLOURS[place % len(_COLOURS)], "marker": _MARKERS[place % len(_MARKERS)]}
+
+
 def _errors(found: Sequence[Estimate]) -> list[list[float]] | None:
     """Returns how far intervals reach below and above, or None where one has none."""
     if any(each.low is None or each.high is None for each in found):
@@ -122,16 +157,18 @@ def _errors(found: Sequence[Estimate]) -> list[list[float]] | None:
     return [below, above]
 
 
-def _drawn(name: str, draw: Any) -> str:
+def _drawn(name: str, draw: Any, panels: int = 1) -> str:
+    """Returns what `draw` draws into so many axes side by side."""
     import matplotlib
     from matplotlib.figure import Figure  # no screen, and no state of pyplot's
 
     text = StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none", "font.family": "sans-serif"}):
-        figure = Figure(figsize=(7.5, 4.2), layout="constrained")
-        axes = figure.subplots()
-        draw(axes)
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        figure = Figure(figsize=(5.5 * panels + (2 if panels == 1 else 0), 4.2), layout="constrained")
+        all_axes = figure.subplots(1, panels, squeeze=False)[0]
+        draw(*all_axes)
+        for axes in all_axes:
+            axes.grid(alpha=0.25)
+            axes.spines[["top", "right"]].set_visible(False)
         figure.savefig(text, format="svg", metadata={"Date": None})
     return _PROLOGUE.sub("", text.getvalue()).strip()

@@ -189,7 +189,12 @@ def _pair_cells(column: Column, pair: Difference) -> list[Cell]:
 def _pictures(results: Results, part: Part) -> list[Block]:
     key = part.table.key
     if key == "turns":
-        return [Picture(draw_turns(part), "Nats by turn, with 95 % intervals.")]
+        return [
+            Picture(
+                draw_turns(part),
+                "Nats by turn, and beside them less those of the first model (paired), with 95 % intervals.",
+            )
+        ]
     if key == "context":
         return [
             Picture(draw_context(part), "Rise of the loss by change of the context, with 95 % intervals.")

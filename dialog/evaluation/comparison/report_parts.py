@@ -50,7 +50,7 @@ def _verdict(pairs: Sequence[Difference]) -> str:
         return "All differences stand." if len(pairs) > 1 else "The difference stands."
     if len(falling) == len(pairs):
         return "No difference stands: their intervals hold 0."
-    return f"All differences stand but those of {'; '.join(falling)}."
+    return f"All differences stand but {'that' if len(falling) == 1 else 'those'} of {'; '.join(falling)}."
 
 
 def _random(results: Results) -> str:

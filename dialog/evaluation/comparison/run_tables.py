@@ -158,8 +158,8 @@ def _context(same: bool) -> Table:
         "context",
         "Use of the context",
         f"By how many nats a {label} the loss of the same replies rises when the turns before them are changed (Sankar "
-        "et al. 2019). 0 means that the model does not look: one that knows the last turn alone loses nothing by `last "
-        "turn alone`, one that ignores its context nothing at all.",
+        "et al. 2019). 0 means that the model does not look: one that knows the last turn alone loses nothing by “last "
+        "turn alone”, one that ignores its context nothing at all.",
         ("run",),
         tuple(
             Column(

@@ -2,8 +2,8 @@
 
     {"format": "hred-comparison", "version": 1, "about": {…}, "ids": […], "counts": {…}, "leaks": {…}, "rows": […]}
 
-Numbers are rounded to float32 when the file is written, and a comparison makes its own report from the file as written:
-printed again from it, a report is the same to the last byte.
+Numbers that are not whole are rounded to six digits when the file is written, and a comparison makes its own report
+from the file as written: printed again from it, a report is the same to the last byte.
 """
 
 import gzip
@@ -162,20 +162,14 @@ def load_statistics(path: Path) -> Statistics:
 
 
 def _columns(sums: Sums) -> dict[str, list[float | int | None]]:
-    rounded = sums.values.astype(np.float32)
-    return {name: list(map(_plain, rounded[:, place])) for place, name in enumerate(sums.columns)}
+    return {name: list(map(_plain, sums.column(name).tolist())) for name in sums.columns}
 
 
-def _plain(value: np.float32) -> float | int | None:
-    if not np.isfinite(value):
+def _plain(value: float) -> float | int | None:
+    if not math.isfinite(value):
         return None
-    number = float(str(value))  # the shortest decimal that is this float32
-    return int(number) if number.is_integer() else number
+    return int(value) if value.is_integer() else float(f"{value:.6g}")
 
 
 def _sums(ids: Sequence[str], columns: Mapping[str, Sequence[float | None]]) -> Sums:
-    named = {
-        name: [math.nan if each is None else each for each in column] for name, column in columns.items()
-    }
-    found = Sums.of(ids, named)
-    return Sums(found.ids, found.columns, found.values.astype(np.float32).astype(np.float64))
+    return Sums.from_json({"ids": ids, "columns": columns})

@@ -90,7 +90,7 @@ def test_every_table_has_its_anchors_and_every_model(report) -> None:
 def test_a_model_without_context_use_and_figures_agree_with_evaluate(report, runs, corpus, hred) -> None:
     figures = json.loads(hred("evaluate", runs / "hred", corpus, "--json").stdout)
     found = table_of(scores_of(report), "likelihood")["hred"]["nats_per_token"]
-    assert found["value"] == pytest.approx(figures["nats_per_token"], rel=1e-6)
+    assert found["value"] == pytest.approx(figures["nats_per_token"], rel=5e-6)
     assert found["low"] <= found["value"] <= found["high"]
 
 

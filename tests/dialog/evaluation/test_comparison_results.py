@@ -4,7 +4,6 @@ import gzip
 import json
 import math
 
-import numpy as np
 import pytest
 
 from dialog.errors import UsageError
@@ -150,7 +149,7 @@ def test_statistics_come_back_and_say_the_same(tmp_path) -> None:
     save_statistics(tmp_path / "s.json.gz", statistics(rows))
     first = (tmp_path / "s.json.gz").read_bytes()
     back = load_statistics(tmp_path / "s.json.gz")
-    assert back.rows[0].sums[""].column("nats")[0] == np.float32(4.123456789)
+    assert back.rows[0].sums[""].column("nats")[0] == 4.12346
     save_statistics(tmp_path / "s.json.gz", back)
     assert (tmp_path / "s.json.gz").read_bytes() == first
     again = load_statistics(tmp_path / "s.json.gz")
