@@ -16,6 +16,7 @@ All rows share vocabulary, batches, their order and the number of target tokens;
 
 import argparse
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -73,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--decoders", nargs="+", default=["greedy", "top-p=0.5", "top-p=0.9"], help="of the comparison"
+    )
+    parser.add_argument(
+        "--compare-options",
+        default="",
+        metavar="TEXT",
+        help='of hred compare: --compare-options="--samples 50"',
     )
     parser.add_argument("--no-compare", action="store_true", help="train, and compare nothing")
     parser.add_argument("--measure", action="store_true", help="say what the budget takes, and train nothing")
@@ -272,6 +279,7 @@ def _compare(work: Sequence[Sequence[Job]], corpus: Path, arguments: argparse.Na
         ]
         for decoder in arguments.decoders:
             command += ["--decoder", decoder]
+        command += shlex.split(arguments.compare_options)
         if status := subprocess.run(command, check=False).returncode:
             sys.exit(f"dailydialog: hred compare ended with status {status}; above it says why")
 

@@ -19,6 +19,16 @@ from dialog.evaluation.words import word_rule
 from tests.dialog.evaluation.comparison_cases import make_material, make_tokenizer
 
 MATERIAL = make_material(make_tokenizer())
+JAPANESE = make_material(
+    make_tokenizer(),
+    [
+        ["お元気ですか。", "はい、元気です。", "それはよかったです。"],
+        ["何を食べますか。", "パンを食べます。"],
+    ],
+)
+JAPANESE_ANSWERS = [
+    Answer(JAPANESE.ids[c.conversation], c.turn, (c.reference,), {}) for c in JAPANESE.contexts
+]
 RULE = word_rule("words")
 WORDS = sorted({word for words in MATERIAL.words(RULE) for word in words})
 VECTORS = WordVectors({word: row for row, word in enumerate(WORDS)}, np.eye(len(WORDS), dtype=np.float32))
@@ -94,3 +104,16 @@ def test_a_hash_tells_replies_apart() -> None:
 def test_rules_and_words() -> None:
     assert (sample_rule("words"), sample_rule("mecab")) == ("wordpunct", "mecab")
     assert words_of(answers("Hello you", "you!"), RULE) == {"hello", "you", "!"}
+
+
+@pytest.mark.parametrize("name", ["characters", "mecab"])
+def test_texts_without_spaces_are_measured_by_characters_and_morphemes(name) -> None:
+    if name == "mecab":
+        pytest.importorskip("MeCab")
+    rule = word_rule(name)
+    row = measure_row(JAPANESE_ANSWERS, JAPANESE, rule, JAPANESE.ids, {"は い"}, None)
+    assert value(row, "bleu_4") == pytest.approx(100)
+    assert value(row, "distinct_1") < 1
+    words = sum(len(rule.cut(context.reference)) for context in JAPANESE.contexts)
+    assert value(row, "length") == pytest.approx(words / len(JAPANESE.contexts))
+    assert ("tok:char" if name == "characters" else "tok:ja-mecab") in row.signatures["BLEU"]
