@@ -112,7 +112,7 @@ def _run(arguments: argparse.Namespace) -> None:
         return
     _check_plan(arguments, corpus, settings, common)
     deadline = None if arguments.max_minutes is None else started + 60 * arguments.max_minutes
-    problems = _train_all(work, Runner(corpus.folder, deadline, arguments.parallel == 1), arguments.parallel)
+    problems = _train_all(work, Runner(corpus.folder, deadline, arguments.parallel), arguments.parallel)
     _say_results(work)
     if problems:
         sys.exit("\n".join(problems))

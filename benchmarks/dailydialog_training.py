@@ -162,11 +162,15 @@ class Runner:
     Args:
         corpus: that `hred prepare` wrote.
         deadline: of `time.monotonic()`, when trainings are to stop; None for no end.
-        to_terminal: whether `hred train` shows its progress, else it goes to a log.
+        parallel: rows that are trained at a time, which share the cores; `hred train` shows its progress where
+            there is one, else it goes to a log.
     """
 
-    def __init__(self, corpus: Path, deadline: float | None, to_terminal: bool) -> None:
-        self._corpus, self._deadline, self._to_terminal = corpus, deadline, to_terminal
+    def __init__(self, corpus: Path, deadline: float | None, parallel: int) -> None:
+        self._corpus, self._deadline, self._to_terminal = corpus, deadline, parallel == 1
+        # Threads that wait for one another on too few cores make all of them many times slower.
+        threads = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // parallel))}
+        self._environment = dict(os.environ) if parallel == 1 else {**threads, **os.environ}
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock, self._stopped = Lock(), Event()
 
@@ -213,7 +217,7 @@ class Runner:
             # A log shows no bars; without a terminal `hred train` prints lines.
             return self._wait(
                 subprocess.Popen(
-                    command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, env=dict(os.environ)
+                    command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, env=self._environment
                 )
             )
 
