@@ -169,7 +169,7 @@ class Runner:
     def __init__(self, corpus: Path, deadline: float | None, parallel: int) -> None:
         self._corpus, self._deadline, self._to_terminal = corpus, deadline, parallel == 1
         # Threads that wait for one another on too few cores make all of them many times slower.
-        threads = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // parallel))}
+        threads = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // parallel))}
         self._environment = dict(os.environ) if parallel == 1 else {**threads, **os.environ}
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock, self._stopped = Lock(), Event()
