@@ -129,6 +129,20 @@ class Sums:
             raise UsageError(f"{', '.join(sorted(both))} stands in both of the sums to join")
         return Sums(self.ids, self.columns + other.columns, np.hstack([self.values, other.values]))
 
+    @staticmethod
+    def stack(parts: "Sequence[Sums]") -> "Sums":
+        """Returns the conversations of all parts, one after another.
+
+        Raises:
+            UsageError: they have other columns, or a conversation stands in two of them.
+        """
+        columns = {part.columns for part in parts}
+        if len(columns) != 1:
+            raise UsageError("sums with different columns cannot stand below one another")
+        values = np.concatenate([part.values for part in parts])
+        ids = [name for part in parts for name in part.ids]
+        return Sums.of(ids, dict(zip(columns.pop(), values.T, strict=True)))
+
     def to_json(self) -> dict[str, Any]:
         """Returns plain JSON values, a list a column; whole numbers as such, NaN and infinity as null."""
         columns = zip(self.columns, self.values.T.tolist(), strict=True)

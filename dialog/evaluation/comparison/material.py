@@ -21,7 +21,7 @@ from dialog.evaluation.words import WordRule, word_rule
 from dialog.text.loader import EncodedConversation, EncodedSplit
 from dialog.text.tokenizer import Tokenizer
 
-__all__ = ["Context", "Material", "default_rules", "needs_no_spaces", "unique_ids"]
+__all__ = ["Context", "Material", "SomeOf", "default_rules", "needs_no_spaces", "unique_ids"]
 
 _COUNTED = ("words", "whitespace", "wordpunct", "treebank", "zoo", "characters")
 """Rules by which the words of the references are always counted, for perplexities a word."""
@@ -70,11 +70,13 @@ class Material:
         max_conversations: int | None = None,
     ) -> None:
         count = len(ids) if max_conversations is None else min(max_conversations, len(ids))
-        self.split: EncodedSplit = _First(split, count)
+        self.split: EncodedSplit = SomeOf(split, 0, count)
         self.ids = tuple(ids[:count])
         self.tokenizer, self.name = tokenizer, name
-        self.key = {"corpus": corpus_hash, "split": name, "conversations": count}
-        """What results on it depend on."""
+        self.whole_key = {"corpus": corpus_hash, "split": name}
+        """What tells the split from others."""
+        self.key = {**self.whole_key, "conversations": count}
+        """What results on these conversations depend on."""
         if not self.split.targets.any():
             raise CorpusError(
                 f"the split {name} has no reply to score; choose another --split, or prepare more logs"
@@ -138,21 +140,27 @@ class _Conversation:
     targets: NDArray[np.bool_]
 
 
-class _First:
-    """The first conversations of a split; an `EncodedSplit`."""
+class SomeOf:
+    """Neighbouring conversations of a split; an `EncodedSplit`.
 
-    def __init__(self, split: EncodedSplit, count: int) -> None:
-        self._split, self._count = split, count
-        turns = int(split.offsets[count])
-        self.lengths: NDArray[np.int32] = split.lengths[:turns]
-        self.offsets: NDArray[np.int64] = split.offsets[: count + 1]
-        self.targets: NDArray[np.bool_] = split.targets[:turns]
+    Args:
+        split: the whole.
+        start: the first of them.
+        end: the first that is none of them.
+    """
+
+    def __init__(self, split: EncodedSplit, start: int, end: int) -> None:
+        self._split, self._start = split, start
+        turns = slice(int(split.offsets[start]), int(split.offsets[end]))
+        self.lengths: NDArray[np.int32] = split.lengths[turns]
+        self.targets: NDArray[np.bool_] = split.targets[turns]
+        self.offsets: NDArray[np.int64] = split.offsets[start : end + 1] - split.offsets[start]
 
     def __len__(self) -> int:
-        return self._count
+        return len(self.offsets) - 1
 
     def __getitem__(self, index: int) -> EncodedConversation:
-        return self._split[index]
+        return self._split[self._start + index]
 
 
 class _Encoded:

@@ -1,5 +1,7 @@
 """The likelihood of a run, by conversation: nats, bounds, KL, by turn, behind changed contexts.
 
+It is computed and kept a hundred conversations at a time, whose samples have a seed of their own.
+
 The anchor beside models is the frequency of tokens in the training replies, each counted once more than it stands
 there: what a model gives that knows neither context nor order.
 """
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dialog.evaluation.comparison.cache import Cache
-from dialog.evaluation.comparison.material import Material
+from dialog.evaluation.comparison.material import Material, SomeOf
 from dialog.evaluation.comparison.plan import Plan
 from dialog.evaluation.comparison.runs import RunEntry
 from dialog.evaluation.costs import measure_costs
@@ -23,7 +25,10 @@ from dialog.models.base import ReplyModel
 from dialog.text.batches import EOS
 from dialog.text.loader import EncodedSplit
 
-__all__ = ["RunScores", "frequency_costs", "is_scored", "score_run", "token_frequencies"]
+__all__ = ["RunScores", "frequency_costs", "score_run", "token_frequencies"]
+
+_BLOCK = 100
+"""Conversations whose likelihood is computed, and kept, together."""
 
 Progress = Callable[[str, int], Callable[[int], None]]
 """Is told what begins and how much of it there is; gives what is told how much of it was done."""
@@ -65,14 +70,13 @@ def score_run(
     def split() -> EncodedSplit:
         return material.for_tokenizer(run.tokenizer)
 
-    def costs() -> Sums:
-        told = progress(f"{run.name}: likelihood", count)
+    def costs(start: int, end: int) -> Sums:
+        some, ids = SomeOf(split(), start, end), material.ids[start:end]
         found = measure_costs(
-            model(), split(), plan.num_samples, plan.num_prior_samples, plan.seed, progress=told
+            model(), some, plan.num_samples, plan.num_prior_samples, plan.seed + start, progress=told
         )
-        turns = found.turn_sums(material.ids)
-        sums = found.sums(material.ids)
-        return sums if turns is None else sums.join(turns)
+        turns = found.turn_sums(ids)
+        return found.sums(ids) if turns is None else found.sums(ids).join(turns)
 
     def latent() -> dict[str, Any]:
         told = progress(f"{run.name}: latent variable", count)
@@ -85,7 +89,13 @@ def score_run(
         )
 
     keys = _keys(run, material, plan)
-    sums = cache.sums("costs", keys["costs"], costs)
+    told = progress(f"{run.name}: likelihood", count)
+    sums = Sums.stack(
+        [
+            cache.sums("costs", {**keys["costs"], "from": start, "to": end}, partial(costs, start, end))
+            for start, end in _blocks(material.split)
+        ]
+    )
     for kind in _kinds(material):
         more = cache.sums("context", keys[kind], partial(behind, kind))
         sums = sums.join(more.without(sums.columns))
@@ -93,11 +103,17 @@ def score_run(
     return RunScores(sums, use)
 
 
-def is_scored(run: RunEntry, material: Material, plan: Plan, cache: Cache) -> bool:
-    """Whether all of a run's scores are kept."""
-    keys = _keys(run, material, plan)
-    kept = [cache.has("costs", keys["costs"]), *(cache.has("context", keys[k]) for k in _kinds(material))]
-    return all(kept) and (not run.facts["latent"] or cache.has("latent", keys["latent"]))
+def _blocks(split: EncodedSplit) -> list[tuple[int, int]]:
+    """Returns the first and the last but one conversation of parts that each have something to score."""
+    blocks: list[tuple[int, int]] = []
+    start = 0
+    for end in (*range(_BLOCK, len(split), _BLOCK), len(split)):
+        if split.targets[split.offsets[start] : split.offsets[end]].any():
+            blocks.append((start, end))
+            start = end
+    if start < len(split):
+        blocks[-1] = (blocks[-1][0], len(split))
+    return blocks
 
 
 def _kinds(material: Material) -> list[Kind]:
@@ -105,11 +121,12 @@ def _kinds(material: Material) -> list[Kind]:
 
 
 def _keys(run: RunEntry, material: Material, plan: Plan) -> dict[str, dict[str, Any]]:
-    common = {**material.key, **run.key, "seed": plan.seed}
+    whole = {**material.whole_key, **run.key, "seed": plan.seed}
+    common = {**whole, **material.key}
     samples = [plan.num_samples, plan.num_prior_samples] if run.facts["latent"] else []
     few = [plan.num_context_samples] if run.facts["latent"] else []
     return {
-        "costs": {**common, "samples": samples},
+        "costs": {**whole, "samples": samples},
         "latent": common,
         **{kind: {**common, "samples": few, "context": kind} for kind in KINDS},
     }

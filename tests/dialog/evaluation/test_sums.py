@@ -75,3 +75,15 @@ def test_bad_input_is_told_in_a_sentence() -> None:
         SUMS.select(["a", "d"])
     with pytest.raises(UsageError, match="no sums of words; there are nats, tokens"):
         Figure("f", ("words",), lambda totals: totals[..., 0]).of(SUMS)
+
+
+def test_parts_stand_below_one_another_and_columns_are_left_out() -> None:
+    whole = Sums.of(["a", "b", "c"], {"nats": [1, 2, math.nan], "tokens": [3, 4, 5]})
+    stacked = Sums.stack([whole.select(["a"]), whole.select(["b", "c"])])
+    assert stacked.ids == whole.ids and stacked.columns == whole.columns
+    assert np.array_equal(stacked.values, whole.values, equal_nan=True)
+    assert whole.without(["nats", "nothing"]).columns == ("tokens",)
+    with pytest.raises(UsageError, match="different columns"):
+        Sums.stack([whole, whole.without(["nats"])])
+    with pytest.raises(UsageError, match="stands twice"):
+        Sums.stack([whole, whole])
