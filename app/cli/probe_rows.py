@@ -10,8 +10,8 @@ __all__ = ["CONVERSATIONS", "ROWS", "Asked", "Row"]
 
 _SIZES = (
     "embedding_size=64",
+    "embedding_deviation=1",  # with 0.1 no model has learnt to tell the memory probe's words apart
     "hidden_size=96",
-    "embedding_deviation=1",  # a hundred made-up words must be told apart
     "dropout=0",
     "warmup_updates=100",
     "learning_rate=0.003",
@@ -46,29 +46,35 @@ _MEMORY_SIZES = (*_SIZES, "batch_tokens=1024")
 _COURSE_SIZES = (*_SIZES, "batch_tokens=2048")
 ROWS: Mapping[str, Mapping[str, Row]] = {
     "memory": {
-        "seq2seq": Row("seq2seq, last utterance", "seq2seq", _MEMORY_SIZES, 2_000),
+        "seq2seq": Row("seq2seq, last utterance", "seq2seq", _MEMORY_SIZES, 3_000),
         "seq2seq-flat": Row(
             "seq2seq, whole context in one sequence",
             "seq2seq",
             (*_MEMORY_SIZES, "context_turns=12", "max_utterance_tokens=24"),
-            2_000,
+            3_000,
         ),
-        "hred": Row("HRED", "hred", (*_MEMORY_SIZES, *_CONTEXT), 2_000),
+        "hred": Row("HRED", "hred", (*_MEMORY_SIZES, *_CONTEXT), 3_000),
         "vhred": Row(
             "VHRED",
             "vhred",
             (*_MEMORY_SIZES, *_CONTEXT, *_LATENT, "word_dropout=0"),
-            2_000,
+            3_000,
             annealing=0.5,
         ),
     },
     "course": {
-        "hred": Row("HRED", "hred", (*_COURSE_SIZES, *_CONTEXT), 1_200),
-        "vhred": Row("VHRED", "vhred", (*_COURSE_SIZES, *_CONTEXT, *_LATENT), 1_200, annealing=0.5),
+        "hred": Row("HRED", "hred", (*_COURSE_SIZES, *_CONTEXT), 2_400),
+        "vhred": Row(
+            "VHRED",
+            "vhred",
+            (*_COURSE_SIZES, *_CONTEXT, *_LATENT, "bag_of_words=true", "bag_of_words_weight=0.2"),
+            2_400,
+            annealing=0.5,
+        ),
     },
 }
 """By probe and by the name that `--rows` and folders use."""
-CONVERSATIONS: Mapping[str, int] = {"memory": 6_000, "course": 24_000}
+CONVERSATIONS: Mapping[str, int] = {"memory": 12_000, "course": 48_000}
 """To train on."""
 
 
