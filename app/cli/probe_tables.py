@@ -60,10 +60,10 @@ def _course_table(name: str, title: str, found: Mapping[str, Any]) -> str:
             figures = [one[name][manner] for one in row["figures"]]
             cells = [_spread([one[figure] for one in figures]) for figure in names]
             lines.append([f"{row['title']}, {manner}", *cells])
-    ideal = found["ideal"][name]
-    lines.append(
-        ["ideal, without z", *(f"{ideal[figure]:.3f}" if figure in ideal else "0" for figure in names)]
-    )
+    lines += [
+        [f"perfect model, {manner}", *(_spread([figures[figure]]) for figure in names)]
+        for manner, figures in found["ideal"][name].items()
+    ]
     return f"**{title}**\n\n{_table(['replies', *(shown[figure] for figure in names)], lines)}"
 
 

@@ -22,7 +22,17 @@ from dialog.conversation import Conversation, Turn
 from dialog.errors import UsageError
 from dialog.evaluation.probes.words import WORDS_OF_TALK, made_up_words, small_talk
 
-__all__ = ["BOT", "COURSES", "SAFE", "SETS", "CourseContext", "CourseProbe", "course_of", "wording"]
+__all__ = [
+    "BOT",
+    "COURSES",
+    "SAFE",
+    "SETS",
+    "CourseContext",
+    "CourseProbe",
+    "course_of",
+    "word_by_word",
+    "wording",
+]
 
 BOT = "bot"
 """The speaker whose turns are trained on."""
@@ -91,6 +101,20 @@ def wording(course: str, random: Random) -> str:
     return (
         " ".join([beginning, *words]) if course == SAFE else "{} {} the {} with {}".format(beginning, *words)
     )
+
+
+def word_by_word(shares: Mapping[str, float], temperature: float) -> dict[str, float]:
+    """Returns the shares of the courses where a perfect model of the words draws them at a temperature.
+
+    What settles the course is the first word of its own. A course of share p with n such words gives each p / n,
+    which temperature T raises to the power of 1 / T: the course gets n (p / n)^(1 / T), over the sum of all. At low
+    temperature so not only a large share wins but also a course that can be worded in few ways.
+    """
+    ways = {course: len(COURSES[course][0].split("|")) for course in shares}
+    weights = {
+        course: ways[course] * (share / ways[course]) ** (1 / temperature) for course, share in shares.items()
+    }
+    return {course: weight / sum(weights.values()) for course, weight in weights.items()}
 
 
 class CourseProbe:

@@ -1,6 +1,6 @@
 """What the probes find of a model: plain figures, by the names that tables and JSON use."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,7 +8,7 @@ import torch
 from dialog.conversation import Conversation
 from dialog.decoding.replier import Replier
 from dialog.decoding.replies import Reply, Sampling
-from dialog.evaluation.probes.course import SAFE, SETS, CourseContext, CourseProbe, course_of
+from dialog.evaluation.probes.course import SAFE, SETS, CourseContext, CourseProbe, course_of, word_by_word
 from dialog.evaluation.probes.drawing import redraw
 from dialog.evaluation.probes.memory import MemoryProbe
 from dialog.evaluation.probes.shares import agreement, expected_total_variation, num_taken, total_variation
@@ -99,21 +99,44 @@ def measure_course(
     }
 
 
-def ideal_course_figures(num_replies: int) -> dict[str, dict[str, float]]:
-    """Returns for each set what replies drawn by the true shares would have: courses, total variation, agreement.
+def ideal_course_figures(num_replies: int) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Returns the figures of `measure_course` for perfect models, the noise of `num_replies` replies counted.
 
-    The agreement is that of replies drawn independently of one another, as without a latent variable.
+    `word by word, …` draws each word by its true probability given those before, and so knows no z. `by z` draws the
+    course by its true share and words it in any manner.
     """
-    ideal = {}
-    for name, shares in SETS.items():
-        by_course = {str(place): share for place, share in enumerate(shares)}
-        ideal[name] = {
-            "taken": float(len(shares)),
-            "total_variation": expected_total_variation(num_replies, by_course),
-            "agreement": sum(share**2 for share in shares),
-            "safe": shares[0] if name == SAFE else 0.0,
-        }
+    ideal: dict[str, dict[str, dict[str, float | None]]] = {}
+    for context in CourseProbe(1).contexts:
+        if context.name not in ideal:
+            of_words = {
+                f"word by word, {manner}": _ideal(
+                    context, _drawn_shares(context, sampling), num_replies, sampling
+                )
+                for manner, sampling in MANNERS.items()
+            }
+            by_z = _ideal(context, context.shares, num_replies, Sampling())
+            ideal[context.name] = {**of_words, "by z": {**by_z, "agreement": 1.0}}
     return ideal
+
+
+def _drawn_shares(context: CourseContext, sampling: Sampling) -> Mapping[str, float]:
+    if sampling.method == "sample":
+        return word_by_word(context.shares, sampling.temperature)
+    sharp = word_by_word(context.shares, 0.01)
+    most = max(sharp, key=lambda course: sharp[course])
+    return {course: float(course == most) for course in context.shares}
+
+
+def _ideal(
+    context: CourseContext, drawn: Mapping[str, float], num_replies: int, sampling: Sampling
+) -> dict[str, float | None]:
+    return {
+        "taken": float(sum(share >= 0.05 for share in drawn.values())),
+        "total_variation": expected_total_variation(num_replies, context.shares, drawn),
+        "wrong": 0.0,
+        "safe": drawn.get(SAFE, 0.0),
+        "agreement": None if sampling.method == "greedy" else sum(share**2 for share in drawn.values()),
+    }
 
 
 def _course_figures(context: CourseContext, courses: Sequence[str | None]) -> dict[str, float | None]:

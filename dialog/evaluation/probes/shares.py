@@ -25,13 +25,18 @@ def total_variation(found: Sequence[str | None], shares: Mapping[str, float]) ->
     return (inside + outside) / 2
 
 
-def expected_total_variation(num_replies: int, shares: Mapping[str, float]) -> float:
-    """Returns the mean total variation of `num_replies` drawn by the true shares.
+def expected_total_variation(
+    num_replies: int, shares: Mapping[str, float], drawn: Mapping[str, float] | None = None
+) -> float:
+    """Returns the mean total variation from `shares` that finitely many replies have.
 
-    The mean of |X / n - p| for a binomial X is 2 (1 - p) p P(Y = m) with Y binomial of n - 1 and m the whole part
-    of n p (De Moivre, see Diaconis and Zabell 1991, "Closed Form Summation for Classical Distributions").
+    Args:
+        num_replies: how many.
+        shares: the true share of each course.
+        drawn: by which the replies are drawn, of the same courses; `shares` if None.
     """
-    return sum(_mean_deviation(num_replies, share) for share in shares.values()) / 2
+    rates = shares if drawn is None else drawn
+    return sum(_mean_distance(num_replies, rates[name], share) for name, share in shares.items()) / 2
 
 
 def num_taken(found: Sequence[str | None], shares: Mapping[str, float], least: float = 0.05) -> int:
@@ -55,15 +60,14 @@ def _same_pairs(group: Sequence[str | None]) -> float:
     return same / (len(group) * (len(group) - 1))
 
 
-def _mean_deviation(count: int, share: float) -> float:
-    if not 0.0 < share < 1.0:
-        return 0.0
-    place = math.floor(count * share)
-    log_probability = (
-        math.lgamma(count)
-        - math.lgamma(place + 1)
-        - math.lgamma(count - place)
-        + place * math.log(share)
-        + (count - 1 - place) * math.log1p(-share)
-    )
-    return 2 * share * (1 - share) * math.exp(log_probability)
+def _mean_distance(count: int, rate: float, share: float) -> float:
+    """Returns the mean of |X / count - share| for a binomial X of `count` draws at `rate`."""
+    if not 0.0 < rate < 1.0:
+        return abs(rate - share)
+    log_rates = math.log(rate), math.log1p(-rate)
+    total = 0.0
+    for hits in range(count + 1):
+        log_ways = math.lgamma(count + 1) - math.lgamma(hits + 1) - math.lgamma(count - hits + 1)
+        probability = math.exp(log_ways + hits * log_rates[0] + (count - hits) * log_rates[1])
+        total += probability * abs(hits / count - share)
+    return total

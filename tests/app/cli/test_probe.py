@@ -89,7 +89,7 @@ def test_the_course_probe_prints_a_table_for_each_set() -> None:
             assert 0 <= one["total_variation"] <= 1 and one["wrong"] <= one["total_variation"] + 1e-9
     assert "--set kl_annealing_updates=0" in done.stderr
     table = course_tables(found)
-    assert table.count("| VHRED, ") == 9 and table.count("| ideal, without z") == 3
+    assert table.count("| VHRED, ") == 9 and table.count("| perfect model, by z") == 3
 
 
 def test_means_and_spreads_of_seeds() -> None:

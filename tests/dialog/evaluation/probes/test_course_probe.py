@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from dialog.errors import UsageError
-from dialog.evaluation.probes.course import BOT, COURSES, SETS, CourseProbe, course_of, wording
+from dialog.evaluation.probes.course import BOT, COURSES, SETS, CourseProbe, course_of, word_by_word, wording
 
 PROBE = CourseProbe(1)
 TRAIN = list(PROBE.drawn("train", 480))
@@ -72,3 +72,12 @@ def test_the_seed_makes_the_corpus() -> None:
     assert other.contexts != PROBE.contexts
     assert len({conversation.turns for conversation in TRAIN}) == len(TRAIN)
     assert len({conversation.id for conversation in TRAIN}) == len(TRAIN)
+
+
+def test_what_a_temperature_makes_of_the_courses() -> None:
+    for context in PROBE.contexts:
+        assert word_by_word(context.shares, 1.0) == pytest.approx(dict(context.shares))
+    halved = word_by_word({"bake": 0.6, "walk": 0.4}, 0.5)  # 3 (0.2)^2 and 3 (0.4 / 3)^2: as 9 to 4
+    assert halved == pytest.approx({"bake": 9 / 13, "walk": 4 / 13})
+    few_ways = word_by_word({"safe": 0.5, "walk": 0.5}, 0.5)  # 1/4 and 3 / 36
+    assert few_ways == pytest.approx({"safe": 0.75, "walk": 0.25})

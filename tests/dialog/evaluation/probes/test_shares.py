@@ -35,6 +35,16 @@ def test_an_ideal_model_is_as_far_as_counted_over_all_that_it_can_draw(count) ->
     assert expected_total_variation(count, SHARES) == pytest.approx(mean, abs=1e-12)
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_replies_drawn_by_other_shares_are_as_far_as_counted(count) -> None:
+    drawn = {"a": 0.1, "b": 0.0, "c": 0.9}
+    mean = sum(
+        math.prod(drawn[name] for name in found) * total_variation(found, SHARES)
+        for found in product(SHARES, repeat=count)
+    )
+    assert expected_total_variation(count, SHARES, drawn) == pytest.approx(mean, abs=1e-12)
+
+
 def test_an_ideal_model_of_one_course_is_at_the_truth() -> None:
     assert expected_total_variation(10, {"a": 1.0, "b": 0.0}) == 0.0
     assert expected_total_variation(100, SHARES) > expected_total_variation(400, SHARES) > 0
