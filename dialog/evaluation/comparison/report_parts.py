@@ -12,10 +12,10 @@ from dialog.evaluation.comparison.results import Results
 __all__ = ["in_short", "interval", "number", "use_of_latent"]
 
 _OF_RANDOM = (
-    ("overlap", "bleu_2"),
-    ("overlap", "chrf"),
-    ("samples", "sample_bleu_f1_nltk_3_6"),
-    ("embedding", "embedding_average"),
+    ("overlap", "bleu_2", "BLEU-2"),
+    ("overlap", "chrf", "chrF"),
+    ("samples", "sample_bleu_f1_nltk_3_6", "F1 of several replies"),
+    ("embedding", "embedding_average", "average of word vectors"),
 )
 
 
@@ -55,11 +55,11 @@ def _verdict(pairs: Sequence[Difference]) -> str:
 
 def _random(results: Results) -> str:
     found = []
-    for key, name in _OF_RANDOM:
+    for key, name, label in _OF_RANDOM:
         part = results.part(key)
         for column in part.table.columns if part is not None and RANDOM in part.rows else ():
             if column.figure.name == name and part is not None and name in part.rows[RANDOM]:
-                found.append(f"{column.label} {number(part.rows[RANDOM][name].value, column.decimals)}")
+                found.append(f"{label} {number(part.rows[RANDOM][name].value, column.decimals)}")
     if not found:
         return ""
     return f"**A random training reply** gets {', '.join(found)}: a figure near one of these shows nothing."
