@@ -10,10 +10,11 @@ __all__ = ["CONVERSATIONS", "ROWS", "Asked", "Row"]
 
 _SIZES = (
     "embedding_size=64",
-    "embedding_deviation=1",  # with 0.1 the words of the memory probe are told apart much later, docs/probes.md
+    "embedding_deviation=1",  # with 0.1 no model has learnt to tell the memory probe's words apart
     "hidden_size=96",
     "dropout=0",
     "warmup_updates=100",
+    "learning_rate=0.003",
     "patience=0",
     "sample_replies=0",
     "measure_replies=0",
@@ -41,8 +42,8 @@ class Row:
     annealing: float | None = None
 
 
-_MEMORY_SIZES = (*_SIZES, "batch_tokens=1024", "learning_rate=0.002")
-_COURSE_SIZES = (*_SIZES, "batch_tokens=2048", "learning_rate=0.003")
+_MEMORY_SIZES = (*_SIZES, "batch_tokens=1024")
+_COURSE_SIZES = (*_SIZES, "batch_tokens=2048")
 ROWS: Mapping[str, Mapping[str, Row]] = {
     "memory": {
         "seq2seq": Row("seq2seq, last utterance", "seq2seq", _MEMORY_SIZES, 3_000),
