@@ -69,6 +69,7 @@ def test_every_command_runs(tmp_path, monkeypatch) -> None:
     for name in ("data", "docs"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dialog.training.estimate._TIMED_UPDATES", 2)  # what is said before a training begins
     for page in pages("en"):
         for words in commands(page):
             run(shortened(words))
