@@ -3,6 +3,7 @@
 Exit status: 0 done, 1 something could not be done, 2 wrong usage, 130 interrupted.
 """
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -86,7 +87,9 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}; free some space or give another place, then try again", 1)
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        step = "free some space there" if is_full else "see to that"
+        _fail(f"{place}{error.strerror or error}; {step} or give another place, then try again", 1)
 
 
 def _fail(sentence: str, status: int) -> None:

@@ -96,7 +96,7 @@ class RecurrentSettings(Settings):
         "first layer, counted from 1, whose input is added to its output; 0 for none, else 2 or more",
         minimum=0,
         below=_MOST_LAYERS,
-        read_by="stacks of at least so many layers",
+        read_by="stacks of two layers or more, from the second to the last layer",
         is_read=lambda s: 2 <= s.residual_from <= _most_layers(s),
     )
     layer_norm: bool = setting(False, "whether the output of each recurrent layer is normalised")
