@@ -46,7 +46,11 @@ def attempt(body: str) -> subprocess.CompletedProcess[str]:
         ("CorpusError('no corpus; make one')", 1, "no corpus; make one"),
         ("RunFolderError('no run; train one')", 1, "no run; train one"),
         ("UsageError('both; choose one')", 2, "both; choose one"),
-        ("OSError(28, 'No space left on device', 'out/model')", 1, "out/model: No space left on device; free some space"),
+        (
+            "OSError(28, 'No space left on device', 'out/model')",
+            1,
+            "out/model: No space left on device; free some space",
+        ),
         ("PermissionError(13, 'Permission denied', 'out')", 1, "out: Permission denied; see to that"),
         ("OSError('something about a disk')", 1, "something about a disk"),
     ],
