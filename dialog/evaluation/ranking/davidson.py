@@ -105,7 +105,7 @@ def fit(counts: Floats, pairs: NDArray[np.int64], num_players: int) -> Fit:
     for _ in range(_MAX_STEPS):
         gradient, information = _slopes(counts, incidence, values)
         try:
-            step = np.linalg.solve(information, gradient[..., None])[..., 0]
+            step: Floats = np.linalg.solve(information, gradient[..., None])[..., 0].astype(np.float64)
         except np.linalg.LinAlgError:
             break
         values = values + step * _share(counts, pairs, values, step)[:, None]
