@@ -112,7 +112,8 @@ def fit(counts: Floats, pairs: NDArray[np.int64], num_players: int) -> Fit:
         if np.abs(step).max(initial=0) < _TOLERANCE:
             _, information = _slopes(counts, incidence, values)
             # The term that fixes the sum of the strengths adds the same number to all their covariances.
-            covariance = np.linalg.inv(information)[:, :num_players, :num_players] - 1 / num_players**2
+            covariance: Floats = np.linalg.inv(information)[:, :num_players, :num_players].astype(np.float64)
+            covariance -= 1 / num_players**2
             return Fit(
                 values[:, :num_players].reshape(*shape, num_players),
                 values[:, num_players].reshape(shape),
@@ -135,7 +136,7 @@ def _slopes(counts: Floats, incidence: Floats, values: Floats) -> tuple[Floats, 
     size = values.shape[1]
     information = np.empty((len(values), size, size))
     weight = votes * ((first + second) - lead**2) / 4
-    information[:, :-1, :-1] = np.einsum("sp,pi,pj->sij", weight, incidence, incidence, optimize=True)
+    information[:, :-1, :-1] = (incidence.T * weight[:, None, :]) @ incidence
     information[:, :-1, :-1] += 1  # strengths have no zero of their own; this keeps their sum where it is
     between = (votes * -lead * neither / 2) @ incidence
     information[:, :-1, -1] = information[:, -1, :-1] = between

@@ -131,13 +131,13 @@ def test_the_pair_that_is_known_least_meets_most() -> None:
     by_pair = {tuple(pair): width for pair, width in zip(pairs.tolist(), widths, strict=True)}
     assert by_pair[0, 1] < by_pair[0, 2] < by_pair[0, 3] + 1e-9
     generator = np.random.default_rng(0)
-    drawn = [draw_pair(counted, generator) for _ in range(250)]
+    drawn = [draw_pair(counted, generator) for _ in range(150)]
     shares = {
         pair: np.mean([{a, b} == {counted.players[i] for i in pair} for a, b in drawn]) for pair in by_pair
     }
     for pair, width in by_pair.items():
-        assert shares[pair] == pytest.approx(width / widths.sum(), abs=0.12)
-    assert np.mean([left < right for left, right in drawn]) == pytest.approx(0.5, abs=0.12)
+        assert shares[pair] == pytest.approx(width / widths.sum(), abs=0.15)
+    assert np.mean([left < right for left, right in drawn]) == pytest.approx(0.5, abs=0.15)
 
 
 def test_a_battle_needs_two() -> None:
