@@ -34,6 +34,7 @@ STANDS_IN = {
     "starlette": ("app/api/", "app/server.py"),
     "uvicorn": ("app/api/", "app/server.py"),
     "sqlalchemy": ("app/store/",),
+    "alembic": ("app/store/",),
     "gensim": ("dialog/training/word_vectors.py",),
     "typer": ("app/cli/",),
     "click": ("app/cli/",),

@@ -1,6 +1,25 @@
-"""The session store: chats that are kept, each its owner's alone; the only SQL of the project."""
+"""The store: chats, users, feedback, battles, each its owner's alone; the only SQL of the project."""
 
-from app.store.records import Role, StoredMessage, StoredSession
+from app.store.access import ApiKey, User
+from app.store.battles import Choice, StoredBattle, Vote
+from app.store.feedback import Feedback
+from app.store.owners import OwnerSettings
+from app.store.records import Kind, Role, StoredMessage, StoredSession
+from app.store.search import FoundMessage
 from app.store.store import Store
 
-__all__ = ["Role", "Store", "StoredMessage", "StoredSession"]
+__all__ = [
+    "ApiKey",
+    "Choice",
+    "Feedback",
+    "FoundMessage",
+    "Kind",
+    "OwnerSettings",
+    "Role",
+    "Store",
+    "StoredBattle",
+    "StoredMessage",
+    "StoredSession",
+    "User",
+    "Vote",
+]

@@ -5,22 +5,24 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session as Transaction
 
-from app.store.records import Role, StoredSession
-from app.store.tables import MessageRow, OwnerRow, SessionRow
+from app.store.records import Kind, Role, StoredSession
+from app.store.search_text import PIECE_SIZE, SEPARATOR, search_form
+from app.store.tables import MessageRow, OwnerRow, SearchRow, SessionRow
 from dialog.errors import StoreError
 
 __all__ = [
-    "check_owner",
     "children_of",
     "insert_message",
+    "is_id",
     "known_message",
     "leaf_of",
     "message_of",
     "new_id",
     "now",
+    "owner_of",
     "path_to",
     "session_of",
     "sessions_of",
@@ -50,7 +52,7 @@ def session_of(transaction: Transaction, owner: str, session_id: str, *, lock: b
         StoreError: there is no such session, or it is somebody else's: the same sentence.
     """
     statement = select(SessionRow).where(SessionRow.id == session_id, SessionRow.owner_id == owner)
-    if not (_is_id(owner) and _is_id(session_id)):
+    if not (is_id(owner) and is_id(session_id)):
         unknown_session(session_id)
     row = transaction.scalar(statement.with_for_update() if lock else statement)
     return unknown_session(session_id) if row is None else row
@@ -61,19 +63,27 @@ def unknown_session(session_id: str) -> NoReturn:
     raise StoreError(f"there is no chat {session_id[:40]!r} of yours in the store; choose one from your list")
 
 
-def check_owner(transaction: Transaction, owner: str) -> None:
-    """Raises a StoreError when the store knows no such owner."""
-    if not _is_id(owner) or transaction.scalar(select(OwnerRow.id).where(OwnerRow.id == owner)) is None:
+def owner_of(transaction: Transaction, owner: str) -> OwnerRow:
+    """Returns an owner.
+
+    Raises:
+        StoreError: the store knows no such one.
+    """
+    row = transaction.get(OwnerRow, owner) if is_id(owner) else None
+    if row is None:
         raise StoreError("nobody is known by this cookie; reload the page to get a new one")
+    return row
 
 
 def sessions_of(
-    transaction: Transaction, owner: str, limit: int, before: StoredSession | None
+    transaction: Transaction, owner: str, limit: int, before: StoredSession | None, kind: Kind | None
 ) -> Sequence[SessionRow]:
     """Returns an owner's sessions, the newest first; those that come after `before` in that order."""
-    if not _is_id(owner):
+    if not is_id(owner):
         return []
     statement = select(SessionRow).where(SessionRow.owner_id == owner)
+    if kind is not None:
+        statement = statement.where(SessionRow.kind == kind)
     if before is not None:
         older = SessionRow.updated_at < before.updated_at
         same_time = and_(SessionRow.updated_at == before.updated_at, SessionRow.id < before.id)
@@ -86,7 +96,7 @@ def message_of(
     transaction: Transaction, session_id: str, message_id: str, *, by_client: bool = False
 ) -> Row | None:
     """Returns a message of a session by its id or, `by_client`, by the id that the client made for it."""
-    if not by_client and not _is_id(message_id):
+    if not by_client and not is_id(message_id):
         return None
     name = MessageRow.client_id if by_client else MessageRow.id
     statement = _messages().where(MessageRow.session_id == session_id, name == message_id)
@@ -137,37 +147,67 @@ def path_to(
 
 def insert_message(
     transaction: Transaction,
-    session_id: str,
+    session: SessionRow,
     parent_id: str | None,
     role: Role,
     client_id: str,
     columns: Mapping[str, Any],
 ) -> Row:
-    """Inserts a message after the last one of its session, which the caller has locked; returns it."""
+    """Inserts a message after the last one of its session, which the caller has locked; returns it.
+
+    Args:
+        transaction: one that writes.
+        session: where it goes.
+        parent_id: the message that it follows.
+        role: who said it.
+        client_id: the client's id for it.
+        columns: its text, and the columns of its reply; `id` and `created_at` when they are known already.
+    """
     last = transaction.scalar(
-        select(func.max(MessageRow.position)).where(MessageRow.session_id == session_id)
+        select(func.max(MessageRow.position)).where(MessageRow.session_id == session.id)
     )
-    message_id = new_id()
+    position = 0 if last is None else last + 1
     values = {
-        "id": message_id,
-        "session_id": session_id,
+        "id": new_id(),
+        "session_id": session.id,
         "parent_id": parent_id,
-        "position": 0 if last is None else last + 1,
+        "position": position,
         "role": role,
         "created_at": now(),
         "client_id": client_id,
         **columns,
     }
     transaction.execute(insert(MessageRow).values(**values))
-    inserted = message_of(transaction, session_id, message_id)
+    _make_findable(transaction, session, position, values["created_at"], values["text"])
+    inserted = message_of(transaction, session.id, values["id"])
     assert inserted is not None  # it was inserted in this transaction
     return inserted
+
+
+def _make_findable(
+    transaction: Transaction, session: SessionRow, position: int, created_at: datetime, text: str
+) -> None:
+    """Adds a message's text to the last piece of its session, or begins a new piece with it."""
+    words = search_form(text)
+    piece = None
+    if position:
+        columns = (SearchRow.first_position, SearchRow.newest_at, func.length(SearchRow.text))
+        last_one = select(*columns).where(SearchRow.session_id == session.id)
+        piece = transaction.execute(last_one.order_by(SearchRow.first_position.desc()).limit(1)).first()
+    if piece is not None and piece[2] + 1 + len(words) <= PIECE_SIZE:
+        same = and_(SearchRow.session_id == session.id, SearchRow.first_position == piece[0])
+        longer = {"text": SearchRow.text.concat(SEPARATOR + words), "newest_at": max(piece[1], created_at)}
+        statement = update(SearchRow).where(same).values(**longer)
+        transaction.execute(statement, execution_options={"synchronize_session": False})
+        return
+    row = {"session_id": session.id, "owner_id": session.owner_id, "first_position": position}
+    transaction.execute(insert(SearchRow).values(**row, newest_at=created_at, text=words))
 
 
 def _messages() -> Select[Any]:
     return select(*MessageRow.__table__.c)
 
 
-def _is_id(value: str) -> bool:
+def is_id(value: str) -> bool:
     """Returns whether a string could be an id of ours, so that no odd one reaches the driver."""
     return len(value) == 36 and value.isascii() and value.isprintable()

@@ -7,7 +7,7 @@ A score or a latent that is not a finite number is kept and comes back as what i
 import math
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from sqlalchemy import RowMapping
 
@@ -17,6 +17,7 @@ from dialog.errors import DialogError, StoreError
 from dialog.text.normalise import normalise
 
 __all__ = [
+    "Kind",
     "Role",
     "StoredMessage",
     "StoredSession",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 Role = Literal["user", "bot"]
+Kind = Literal["chat", "compare", "battle"]
 
 TITLE_LENGTH = 60  # characters
 
@@ -43,6 +45,8 @@ class StoredSession:
         created_at: when it was made, UTC.
         updated_at: when a message or its title last changed, UTC.
         active_leaf_id: the last message of the branch that is shown, None for an empty chat.
+        kind: where it is shown.
+        reviewed_at: when somebody found it fit to learn from, UTC; None for not yet.
     """
 
     id: str
@@ -51,6 +55,8 @@ class StoredSession:
     created_at: datetime
     updated_at: datetime
     active_leaf_id: str | None
+    kind: Kind = "chat"
+    reviewed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,14 @@ def make_title(text: str) -> str:
 def session_record(row: SessionRow) -> StoredSession:
     """Returns a row of `sessions` as a record."""
     return StoredSession(
-        row.id, row.title, row.model_name, row.created_at, row.updated_at, row.active_leaf_id
+        id=row.id,
+        title=row.title,
+        model_name=row.model_name,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        active_leaf_id=row.active_leaf_id,
+        kind=cast(Kind, row.kind),
+        reviewed_at=row.reviewed_at,
     )
 
 

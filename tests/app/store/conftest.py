@@ -1,4 +1,4 @@
-"""A store in a file of its own for each test, and a reply with every field set."""
+"""A store of its own for each test, in a file or on PostgreSQL, and a reply with every field set."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,6 +9,10 @@ import pytest
 
 from app.store import Store
 from dialog.decoding.replies import Reply, Sampling
+from tests.app.store.databases import new_database, running_server
+
+BOTH = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
+"""Marks tests that hold for every database."""
 
 
 @pytest.fixture
@@ -16,9 +20,20 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data" / "sessions.db"
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    with running_server() as url:
+        yield url
+
+
 @pytest.fixture
-def url(path: Path) -> str:
-    return f"sqlite:///{path}"
+def url(request: pytest.FixtureRequest, path: Path) -> Iterator[str]:
+    """The URL of a store that is not there yet; SQLite's unless the test names another database."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield f"sqlite:///{path}"
+        return
+    with new_database(request.getfixturevalue("server")) as made:
+        yield made
 
 
 @pytest.fixture

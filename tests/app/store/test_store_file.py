@@ -133,7 +133,7 @@ def test_a_newer_a_foreign_and_a_broken_file_are_refused_and_left_alone(path: Pa
     with pytest.raises(StoreError, match="newer hred"):
         Store.open(url)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE store_schema SET version = 2")
+        connection.execute("UPDATE store_schema SET version = 3")
         connection.execute("DROP TABLE messages")
     with pytest.raises(StoreError, match="does not hold the tables"):
         Store.open(url)

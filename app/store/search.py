@@ -1,0 +1,132 @@
+"""The store's search: a few letters, found in any message of an owner, the newest first.
+
+Every piece of the owner's texts is asked whether it holds the letters (`app.store.search_text`), the newest
+piece first. No index of words stands behind it: words of Japanese have no spaces between them, and an index of
+three letters finds nothing that has two. SQLite's `instr` and PostgreSQL's `strpos` compare letter by letter, so
+that `%`, `_` and `\\` are letters as well, and both give the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy.orm import Session as Transaction
+
+from app.store import queries
+from app.store.base import StoreBase
+from app.store.records import Role, checked_text
+from app.store.search_text import matches, search_form
+from app.store.tables import MessageRow, SearchRow, SessionRow
+from dialog.errors import StoreError
+
+__all__ = ["FoundMessage", "SearchCalls"]
+
+LONGEST_QUERY = 200  # characters
+PIECES_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMessage:
+    """A message that a search has found.
+
+    Attributes:
+        message_id: its id.
+        session_id: the session that it stands in.
+        title: that session's title.
+        role: who said it.
+        text: what was said, raw.
+        created_at: when it was stored, UTC.
+    """
+
+    message_id: str
+    session_id: str
+    title: str
+    role: Role
+    text: str
+    created_at: datetime
+
+
+class SearchCalls(StoreBase):
+    """Finding messages by their words."""
+
+    def search(self, owner: str, text: str, limit: int = 50) -> tuple[FoundMessage, ...]:
+        """Returns the owner's messages that hold a text, the newest first, on whatever branch they stand.
+
+        Letters are compared as `search_form` writes them: capitals, width and kinds of white space make no
+        difference. The text is found as a whole, also inside a word.
+
+        Args:
+            owner: whose messages are searched.
+            text: what to look for; nothing, or white space alone, finds nothing.
+            limit: at most so many, 1 or more.
+
+        Raises:
+            StoreError: the text is no text or too long, or the limit is below 1.
+        """
+        if limit < 1:
+            raise StoreError(f"the search was asked for {limit} messages, but a list has 1 or more")
+        if len(text) > LONGEST_QUERY:
+            raise StoreError(
+                f"the search has {len(text)} letters, but at most {LONGEST_QUERY} are looked for; shorten it"
+            )
+        wanted = search_form(checked_text(text, "search"))
+        if not wanted or not queries.is_id(owner):
+            return ()
+        with self._reads() as transaction:
+            found: list[FoundMessage] = []
+            for pieces in _pieces(transaction, owner, wanted):
+                found += _messages(transaction, pieces, wanted)
+                found.sort(key=lambda hit: (hit.created_at, hit.message_id), reverse=True)
+                # What is still to come is older than this piece's newest message.
+                if len(found) >= limit and found[limit - 1].created_at > pieces[-1].newest_at:
+                    break
+        return tuple(found[:limit])
+
+
+def _pieces(transaction: Transaction, owner: str, wanted: str) -> Iterator[list[SearchRow]]:
+    """Yields the pieces that hold what is wanted, some at once, in the order of their newest message."""
+    dialect = transaction.get_bind().dialect.name
+    place = func.instr if dialect == "sqlite" else func.strpos
+    order = (SearchRow.newest_at, SearchRow.session_id, SearchRow.first_position)
+    statement = select(SearchRow).where(SearchRow.owner_id == owner, place(SearchRow.text, wanted) > 0)
+    statement = statement.order_by(*(column.desc() for column in order)).limit(PIECES_AT_ONCE)
+    last: SearchRow | None = None
+    while True:
+        older = statement if last is None else statement.where(_before(last))
+        pieces = list(transaction.scalars(older))
+        if pieces:
+            yield pieces
+        if len(pieces) < PIECES_AT_ONCE:
+            return
+        last = pieces[-1]
+
+
+def _before(last: SearchRow) -> ColumnElement[bool]:
+    same_time = and_(
+        SearchRow.newest_at == last.newest_at,
+        tuple_(SearchRow.session_id, SearchRow.first_position) < tuple_(last.session_id, last.first_position),
+    )
+    return and_(SearchRow.newest_at <= last.newest_at, or_(SearchRow.newest_at < last.newest_at, same_time))
+
+
+def _messages(transaction: Transaction, pieces: list[SearchRow], wanted: str) -> list[FoundMessage]:
+    """Returns the messages of some pieces that hold what is wanted."""
+    places = [
+        (piece.session_id, piece.first_position + place)
+        for piece in pieces
+        for place in matches(piece.text, wanted)
+    ]
+    columns = (
+        MessageRow.id,
+        MessageRow.session_id,
+        SessionRow.title,
+        MessageRow.role,
+        MessageRow.text,
+        MessageRow.created_at,
+    )
+    statement = select(*columns).join(SessionRow, SessionRow.id == MessageRow.session_id)
+    by_place = tuple_(MessageRow.session_id, MessageRow.position)
+    rows = transaction.execute(statement.where(by_place.in_(places)))
+    return [FoundMessage(*row[:3], cast(Role, row[3]), *row[4:]) for row in rows]

