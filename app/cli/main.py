@@ -19,6 +19,7 @@ __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = (
     "prepare",
+    "corpora",
     "embed",
     "models",
     "train",
