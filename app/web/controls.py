@@ -5,30 +5,27 @@ from typing import Any
 
 import gradio as gr
 
+from app.web.words import label
 from dialog.decoding.replies import CHAT_SAMPLING, FIELDS_OF, Sampling
 from dialog.errors import UsageError
 
 __all__ = ["build_sampling", "new_id", "read_sampling", "read_seed"]
 
-_METHODS = [
-    ("draw each token", "sample"),
-    ("beam search", "beam"),
-    ("always the most probable", "greedy"),
-]
-_LABELS = {
-    "temperature": "Temperature",
-    "top_p": "Top-p",
-    "top_k": "Top-k (0: off)",
-    "min_p": "Min-p (0: off)",
-    "beam_size": "Beam size",
-    "length_penalty": "Length penalty",
-    "beam_groups": "Groups (1: off)",
-    "diversity": "Diversity",
-    "max_tokens": "Longest, tokens",
-    "min_tokens": "Shortest, tokens",
-    "repetition_penalty": "Repetition penalty (1: off)",
-    "no_repeat_ngram": "No n-gram twice (0: off)",
-}
+_METHODS = ("sample", "beam", "greedy")
+_SETTINGS = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "beam_size",
+    "length_penalty",
+    "beam_groups",
+    "diversity",
+    "max_tokens",
+    "min_tokens",
+    "repetition_penalty",
+    "no_repeat_ngram",
+)
 """The settings that the page has, in the order of their values; for a beam the temperature is 1."""
 _SLIDERS = {
     "temperature": (0.1, 2.0, 0.05),
@@ -38,7 +35,7 @@ _SLIDERS = {
     "repetition_penalty": (1.0, 2.0, 0.05),
 }
 """Least, greatest and step; the others are typed."""
-_WHOLE = {name for name in _LABELS if isinstance(getattr(CHAT_SAMPLING, name), int)}
+_WHOLE = {name for name in _SETTINGS if isinstance(getattr(CHAT_SAMPLING, name), int)}
 _LONGEST = 400  # tokens
 
 
@@ -60,7 +57,10 @@ def build_sampling(name: str) -> list[Any]:
                 made[setting] = _control(name, setting)
 
     method = gr.Radio(
-        _METHODS, value=CHAT_SAMPLING.method, label="How a reply is chosen", elem_id=f"{name}-method"
+        [(label(f"controls.{method}"), method) for method in _METHODS],
+        value=CHAT_SAMPLING.method,
+        label=label("controls.method"),
+        elem_id=f"{name}-method",
     )
     with gr.Column(visible=CHAT_SAMPLING.method == "sample") as drawing:
         row("temperature", "top_p")
@@ -70,9 +70,11 @@ def build_sampling(name: str) -> list[Any]:
         row("beam_groups", "diversity")
     with gr.Row():
         made["max_tokens"] = _control(name, "max_tokens")
-        seed = gr.Number(1, precision=0, minimum=0, label="Seed", elem_id=f"{name}-seed", min_width=90)
-    fresh = gr.Checkbox(True, label="New seed each time", elem_id=f"{name}-fresh")
-    with gr.Accordion("Repetition, shortest reply", open=False, elem_id=f"{name}-more"):
+        seed = gr.Number(
+            1, precision=0, minimum=0, label=label("controls.seed"), elem_id=f"{name}-seed", min_width=90
+        )
+    fresh = gr.Checkbox(True, label=label("controls.fresh"), elem_id=f"{name}-fresh")
+    with gr.Accordion(label("controls.more"), open=False, elem_id=f"{name}-more"):
         row("repetition_penalty")
         row("no_repeat_ngram", "min_tokens")
     method.change(
@@ -83,17 +85,17 @@ def build_sampling(name: str) -> list[Any]:
         api_visibility="private",
         show_progress="hidden",
     )
-    return [method, *(made[setting] for setting in _LABELS), seed, fresh]
+    return [method, *(made[setting] for setting in _SETTINGS), seed, fresh]
 
 
 def _control(name: str, setting: str) -> Any:
-    value, label = getattr(CHAT_SAMPLING, setting), _LABELS[setting]
+    value, words = getattr(CHAT_SAMPLING, setting), label(f"controls.{setting}")
     place = f"{name}-{setting.replace('_', '-')}"
     if setting in _SLIDERS:
         least, greatest, step = _SLIDERS[setting]
-        return gr.Slider(least, greatest, value, step=step, label=label, elem_id=place)
+        return gr.Slider(least, greatest, value, step=step, label=words, elem_id=place)
     precision = 0 if setting in _WHOLE else None
-    return gr.Number(value, precision=precision, label=label, elem_id=place, min_width=90)
+    return gr.Number(value, precision=precision, label=words, elem_id=place, min_width=90)
 
 
 def read_sampling(values: tuple[Any, ...]) -> Sampling:
@@ -102,13 +104,13 @@ def read_sampling(values: tuple[Any, ...]) -> Sampling:
     Raises:
         UsageError: a value is missing or out of range.
     """
-    method, *rest = values[: 1 + len(_LABELS)]
+    method, *rest = values[: 1 + len(_SETTINGS)]
     chosen: dict[str, Any] = {}
-    for setting, value in zip(_LABELS, rest, strict=True):
+    for setting, value in zip(_SETTINGS, rest, strict=True):
         if setting not in FIELDS_OF.get(method, ()) or (method, setting) == ("beam", "temperature"):
             continue
         if value is None:
-            raise UsageError(f"{_LABELS[setting]} is empty, but needs a number; type one, or reload the page")
+            raise UsageError(f"{setting} is empty, but needs a number; type one, or reload the page")
         chosen[setting] = int(value) if setting in _WHOLE else float(value)
     if "max_tokens" in chosen:
         chosen["max_tokens"] = min(chosen["max_tokens"], _LONGEST)
@@ -121,7 +123,7 @@ def read_seed(values: tuple[Any, ...]) -> int:
     Raises:
         UsageError: it is out of range.
     """
-    seed, fresh = values[1 + len(_LABELS) :][:2]
+    seed, fresh = values[1 + len(_SETTINGS) :][:2]
     if fresh:
         return secrets.randbelow(2**31)
     if not 0 <= int(seed or 0) < 2**53:  # what the browser's numbers hold exactly

@@ -1,25 +1,42 @@
-"""The page: a tab to chat, a tab to compare, the list of chats beside them."""
+"""The page: a header with the menu of languages, and a tab for each thing that one can do here."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from app.bots import Bots
 from app.store import Store
+from app.web.assets import read_asset
 from app.web.chat_tab import build_chat_tab
 from app.web.chats import Chats
 from app.web.compare_tab import build_compare_tab
+from app.web.house import House
+from app.web.language import InLanguage
+from app.web.words import LANGUAGES, NAMES, label, translations
 
-__all__ = ["STYLE", "build_page", "mount_page"]
+__all__ = ["TABS", "Tab", "build_page", "mount_page"]
 
-STYLE = """
-.how { opacity: .65; font-size: .78em; }
-#sessions .wrap { flex-direction: column; flex-wrap: nowrap; max-height: 45vh; overflow-y: auto; }
-#sessions label { width: 100%; }
-#sessions label span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-footer { display: none !important; }
-button[aria-label="Clear"] { display: none; }
-"""
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab of the page.
+
+    Attributes:
+        name: `page.NAME` are the words on it; its element's id is `tab-NAME`.
+        build: makes its components inside the open Blocks; it may use the Blocks' load event.
+    """
+
+    name: str
+    build: Callable[[gr.Blocks, House], None]
+
+
+TABS: tuple[Tab, ...] = (
+    Tab("chat", lambda page, house: build_chat_tab(page, house.chats)),
+    Tab("compare", lambda page, house: build_compare_tab(house.chats)),
+)
+"""All tabs, in the order in which they are shown."""
 
 
 def build_page(bots: Bots, store: Store) -> Any:
@@ -29,17 +46,22 @@ def build_page(bots: Bots, store: Store) -> Any:
         bots: who replies.
         store: where chats are kept.
     """
-    chats = Chats(bots, store)
+    house = House(bots, store, Chats(bots, store))
     with gr.Blocks(title="dialog", analytics_enabled=False) as page:
-        gr.Markdown(
-            "# dialog\nSmall models that learned to talk from conversations. They know no facts and "
-            "make things up; what you write stays on this machine."
-        )
-        with gr.Tab("Chat", elem_id="tab-chat"):
-            build_chat_tab(page, chats)
-        with gr.Tab("Compare", elem_id="tab-compare"):
-            build_compare_tab(chats)
+        with gr.Row(elem_id="head"):
+            gr.Markdown("# dialog", scale=0, min_width=100)
+            gr.Markdown(label("page.about"), elem_id="about")
+            gr.Markdown(_language_menu(), sanitize_html=False, elem_id="language", min_width=120)
+        for tab in TABS:
+            with gr.Tab(label(f"page.{tab.name}"), elem_id=f"tab-{tab.name}"):
+                tab.build(page, house)
     return page
+
+
+def _language_menu() -> str:
+    # HTML that Markdown passes through: `gr.HTML` evaluates its text as a script, which the page's policy forbids.
+    options = "".join(f'<option value="{name}" lang="{name}">{NAMES[name]}</option>' for name in LANGUAGES)
+    return f'<select id="language-menu" aria-label="Language · 言語">{options}</select>'
 
 
 def mount_page(server: Any, bots: Bots, store: Store) -> Any:
@@ -51,7 +73,15 @@ def mount_page(server: Any, bots: Bots, store: Store) -> Any:
         store: where chats are kept.
     """
     page = build_page(bots, store)
-    page.queue(default_concurrency_limit=16, max_size=256)
+    page.queue(default_concurrency_limit=16, max_size=256, api_open=False)
+    server.add_middleware(InLanguage, head=f"<script>{read_asset('page.js')}</script>")
     return gr.mount_gradio_app(
-        server, page, path="/", show_error=False, footer_links=[], max_file_size=1, css=STYLE
+        server,
+        page,
+        path="/",
+        show_error=False,
+        footer_links=[],
+        max_file_size=1,
+        i18n=translations(),
+        css=read_asset("page.css"),
     )

@@ -1,0 +1,48 @@
+"""Words of the sampling controls that several tabs have."""
+
+__all__ = ["WORDS"]
+
+WORDS = {
+    "en": {
+        "method": "How a reply is chosen",
+        "sample": "draw each token",
+        "beam": "beam search",
+        "greedy": "always the most probable",
+        "temperature": "Temperature",
+        "top_p": "Top-p",
+        "top_k": "Top-k (0: off)",
+        "min_p": "Min-p (0: off)",
+        "beam_size": "Beam size",
+        "length_penalty": "Length penalty",
+        "beam_groups": "Groups (1: off)",
+        "diversity": "Diversity",
+        "max_tokens": "Longest, tokens",
+        "min_tokens": "Shortest, tokens",
+        "repetition_penalty": "Repetition penalty (1: off)",
+        "no_repeat_ngram": "No n-gram twice (0: off)",
+        "seed": "Seed",
+        "fresh": "New seed each time",
+        "more": "Repetition, shortest reply",
+    },
+    "ja": {
+        "method": "返答の選び方",
+        "sample": "トークンごとに抽選",
+        "beam": "ビームサーチ",
+        "greedy": "常に最も確率の高いもの",
+        "temperature": "温度",
+        "top_p": "Top-p",
+        "top_k": "Top-k(0: なし)",
+        "min_p": "Min-p(0: なし)",
+        "beam_size": "ビーム幅",
+        "length_penalty": "長さの正規化",
+        "beam_groups": "グループ数(1: なし)",
+        "diversity": "グループ間の多様性",
+        "max_tokens": "最長(トークン)",
+        "min_tokens": "最短(トークン)",
+        "repetition_penalty": "繰り返しの抑制(1: なし)",
+        "no_repeat_ngram": "同じ n-gram を避ける(0: なし)",
+        "seed": "シード",
+        "fresh": "毎回新しいシード",
+        "more": "繰り返し・最短の長さ",
+    },
+}

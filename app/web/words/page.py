@@ -1,0 +1,22 @@
+"""Words of the page's frame."""
+
+__all__ = ["WORDS"]
+
+WORDS = {
+    "en": {
+        "about": "Small models that learned to talk from conversations. They know no facts and make things "
+        "up; what you write stays on this machine.",
+        "language": "Language",
+        "chat": "Chat",
+        "compare": "Compare",
+        "look_out": "Please note",
+    },
+    "ja": {
+        "about": "会話から話し方を学んだ小さなモデルです。事実は知らず、作り話もします。"
+        "書いた内容はこのコンピュータの外に出ません。",
+        "language": "言語",
+        "chat": "チャット",
+        "compare": "比較",
+        "look_out": "お知らせ",
+    },
+}
