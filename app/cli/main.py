@@ -32,6 +32,7 @@ COMMANDS = (
     "autoencode",
     "draw",
     "probe",
+    "ranking",
     "serve",
     "export",
 )

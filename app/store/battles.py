@@ -14,7 +14,7 @@ from app.store.base import StoreBase
 from app.store.tables import BattleRow, VoteRow
 from dialog.errors import StoreError
 
-__all__ = ["BattleCalls", "Choice", "StoredBattle", "Vote"]
+__all__ = ["BattleCalls", "Choice", "StoredBattle", "Vote", "battle_of", "battle_record"]
 
 Choice = Literal["a", "b", "tie", "both_bad"]
 State = Literal["open", "voted", "abandoned"]
@@ -121,19 +121,19 @@ class BattleCalls(StoreBase):
             )
             transaction.add(row)
             transaction.flush()
-            return _battle_record(row, None)
+            return battle_record(row, None)
 
     def battle(self, owner: str, battle_id: str) -> StoredBattle:
         """Returns a battle of this owner, with their vote."""
         with self._reads() as transaction:
-            row = _battle_of(transaction, owner, battle_id)
+            row = battle_of(transaction, owner, battle_id)
             vote = transaction.get(VoteRow, (battle_id, owner))
-            return _battle_record(row, vote)
+            return battle_record(row, vote)
 
     def set_battle_reply(self, owner: str, battle_id: str, side: str, message_id: str) -> StoredBattle:
         """Says which message is the reply of a side, "a" or "b"."""
         with self._writes() as transaction:
-            row = _battle_of(transaction, owner, battle_id, lock=True)
+            row = battle_of(transaction, owner, battle_id, lock=True)
             queries.known_message(transaction, row.session_id, message_id)
             if side == "a":
                 row.reply_a_id = message_id
@@ -144,10 +144,12 @@ class BattleCalls(StoreBase):
                     f"a battle has the sides a and b, but {side[:10]!r} was named; name one of them"
                 )
             transaction.flush()
-            return _battle_record(row, transaction.get(VoteRow, (battle_id, owner)))
+            return battle_record(row, transaction.get(VoteRow, (battle_id, owner)))
 
     def vote(self, owner: str, battle_id: str, choice: str) -> StoredBattle:
         """Keeps a vote and ends the battle; the same vote again changes nothing.
+
+        The reply that won becomes the active leaf of its session.
 
         Raises:
             StoreError: the choice is none, or this owner has voted otherwise before.
@@ -155,7 +157,7 @@ class BattleCalls(StoreBase):
         if choice not in get_args(Choice):
             raise StoreError(f"{choice[:20]!r} is no vote; vote one of {', '.join(get_args(Choice))}")
         with self._writes() as transaction:
-            row = _battle_of(transaction, owner, battle_id, lock=True)
+            row = battle_of(transaction, owner, battle_id, lock=True)
             vote = VoteRow(battle_id=battle_id, voter_id=owner, choice=choice, created_at=queries.now())
             try:
                 with transaction.begin_nested():
@@ -168,7 +170,10 @@ class BattleCalls(StoreBase):
                     ) from None
                 vote = before
             row.state = "voted"
-            return _battle_record(row, vote)
+            winner = {"a": row.reply_a_id, "b": row.reply_b_id}.get(choice)
+            if winner is not None:  # the session goes on with the better reply, as far as it is learned from
+                queries.session_of(transaction, owner, row.session_id, lock=True).active_leaf_id = winner
+            return battle_record(row, vote)
 
     def votes(self) -> Iterator[Vote]:
         """Yields every vote of everybody with the models that it is about, the oldest first; no words of a chat."""
@@ -189,7 +194,12 @@ class BattleCalls(StoreBase):
             yield Vote(*row[:6], cast(Choice, row[6]), row[7])
 
 
-def _battle_of(transaction: Transaction, owner: str, battle_id: str, *, lock: bool = False) -> BattleRow:
+def battle_of(transaction: Transaction, owner: str, battle_id: str, *, lock: bool = False) -> BattleRow:
+    """Returns a battle of this owner, locked if the caller writes to it.
+
+    Raises:
+        StoreError: there is none, or it is somebody else's: the same sentence.
+    """
     statement = select(BattleRow).where(BattleRow.id == battle_id, BattleRow.owner_id == owner)
     row = None
     if queries.is_id(battle_id) and queries.is_id(owner):
@@ -199,7 +209,8 @@ def _battle_of(transaction: Transaction, owner: str, battle_id: str, *, lock: bo
     return row
 
 
-def _battle_record(row: BattleRow, vote: VoteRow | None) -> StoredBattle:
+def battle_record(row: BattleRow, vote: VoteRow | None) -> StoredBattle:
+    """Returns a row of `battles`, and its owner's vote, as a record."""
     return StoredBattle(
         id=row.id,
         session_id=row.session_id,

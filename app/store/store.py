@@ -5,6 +5,7 @@ held while a reply is decoded. Somebody else's chat and one that is not there ar
 """
 
 from app.store.access import AccessCalls
+from app.store.battle_rounds import BattleRoundCalls
 from app.store.battles import BattleCalls
 from app.store.chats import ChatCalls
 from app.store.feedback import FeedbackCalls
@@ -15,7 +16,16 @@ from app.store.shared_settings import SettingCalls
 __all__ = ["Store"]
 
 
-class Store(ChatCalls, OwnerCalls, SearchCalls, FeedbackCalls, BattleCalls, AccessCalls, SettingCalls):
+class Store(
+    ChatCalls,
+    OwnerCalls,
+    SearchCalls,
+    FeedbackCalls,
+    BattleCalls,
+    BattleRoundCalls,
+    AccessCalls,
+    SettingCalls,
+):
     """The session store; made with `Store.open`, used by any number of threads at once.
 
     `owner` is always an id from `owner_for` or `owner_of_user`. Every call but `close` raises a StoreError when
