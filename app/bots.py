@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from dialog.errors import DialogError, RunFolderError
 from dialog.models.registry import check_answers
 
 if TYPE_CHECKING:
+    from dialog.conversation import Conversation
     from dialog.decoding.engine import Engine
 
 __all__ = ["Bots"]
@@ -87,6 +88,13 @@ class Bots:
                 self.engine(name)
             except DialogError:
                 continue
+
+    def forget(self, conversations: Iterable["Conversation"]) -> None:
+        """Drops what the loaded engines keep of conversations that were deleted."""
+        engines = self.loaded().values()
+        for conversation in conversations:
+            for engine in engines:
+                engine.replier.reader.forget(conversation)
 
     def close(self) -> None:
         """Ends the engines; who waits for a reply is told that the server stops."""

@@ -78,17 +78,20 @@ def make_server_app(bots: Bots, database_url: str) -> Any:
         StoreError: the store cannot be opened.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: nothing leaves this machine
-    from app.store import Store
+    from app.store import Store, Stores, TemporaryStore
 
     store = Store.open(database_url)
+    stores = Stores(store, TemporaryStore(bots.forget))
 
     from fastapi import FastAPI
 
     from app.api import make_router
+    from app.api.sessions import make_sessions_router
     from app.web.page import mount_page
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(make_router(bots))
+    app.include_router(make_sessions_router(stores))
     return _Guard(mount_page(app, bots, store))
 
 

@@ -34,6 +34,7 @@ COMMANDS = (
     "probe",
     "ranking",
     "serve",
+    "sessions",
     "export",
 )
 """Each is of that name in `app/cli/<name>.py`: a function, or a Typer that has commands of its own."""

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete
-
 from app.store import queries
 from app.store.base import StoreBase
 from app.store.files import forget
@@ -19,7 +17,7 @@ from app.store.records import (
     reply_columns,
     session_record,
 )
-from app.store.tables import BattleRow, FeedbackRow, MessageRow, SearchRow, SessionRow
+from app.store.tables import MessageRow, SessionRow
 from dialog.conversation import Conversation, Turn
 from dialog.decoding.replies import Reply
 from dialog.errors import StoreError
@@ -93,10 +91,7 @@ class ChatCalls(StoreBase):
         """Removes a session and all its messages; SQLite overwrites their bytes in its file and log."""
         with self._writes() as transaction:
             row = queries.session_of(transaction, owner, session_id, lock=True)
-            # By hand, for the cascade would go message by message; votes go with their battles.
-            for table in (FeedbackRow, BattleRow, SearchRow, MessageRow):
-                transaction.execute(delete(table).where(table.session_id == row.id))
-            transaction.delete(row)
+            queries.delete_sessions(transaction, [row.id])
         forget(self._engine, session_id)
 
     def add_user_message(

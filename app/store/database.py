@@ -12,10 +12,10 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from app.store.failures import as_store_errors
 from app.store.files import BUSY_TIMEOUT, file_of, make_file, make_private, name_of
-from app.store.upgrading import make_or_upgrade
+from app.store.upgrading import check_version, make_or_upgrade
 from dialog.errors import StoreError
 
-__all__ = ["name_of", "open_database", "parse_url", "writing"]
+__all__ = ["begin_as_asked", "name_of", "open_database", "parse_url", "prepare_connection", "writing"]
 
 IDLE_CONNECTIONS = 8
 MOST_CONNECTIONS = 20
@@ -52,21 +52,30 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def open_database(url: URL) -> Engine:
+def open_database(url: URL, *, may_change: bool = True) -> Engine:
     """Opens a database, makes the tables in an empty one and upgrades those of an older version.
+
+    Args:
+        url: from `parse_url`.
+        may_change: False to open only what is a store of this version already, and to leave it as it is.
 
     Raises:
         StoreError: it cannot be opened, is not the store's, or of a newer version.
     """
     place = name_of(url)
     path = file_of(url)
-    if path is not None:
+    if path is not None and may_change:
         make_file(path, place)
+    elif path is not None and not path.is_file():
+        raise StoreError(f"{place} is not there; name the one that is meant in HRED_DATABASE_URL")
     engine = _engine(url)
     try:
         with as_store_errors(place):
-            make_or_upgrade(engine, writing(engine), place)
-        if path is not None:
+            if may_change:
+                make_or_upgrade(engine, writing(engine), place)
+            else:
+                check_version(engine, place)
+        if path is not None and may_change:
             make_private(path)
     except BaseException:
         engine.dispose()
@@ -103,12 +112,13 @@ def _engine(url: URL) -> Engine:
         max_overflow=-1,  # a thread never waits for a connection, only for its turn to write
         connect_args={"timeout": BUSY_TIMEOUT},
     )
-    event.listen(engine, "connect", _prepare_connection)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "connect", prepare_connection)
+    event.listen(engine, "begin", begin_as_asked)
     return engine
 
 
-def _prepare_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def prepare_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """Sets what the store expects of a new connection to SQLite; for the event `connect`."""
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
@@ -118,6 +128,7 @@ def _prepare_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry
     cursor.close()
 
 
-def _begin(connection: Connection) -> None:
+def begin_as_asked(connection: Connection) -> None:
+    """Begins a transaction of SQLite, one that writes where the engine is one for that; for the event `begin`."""
     writes = connection.get_execution_options().get("hred_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -3,18 +3,32 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    RowMapping,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session as Transaction
 
 from app.store.records import Kind, Role, StoredSession
 from app.store.search_text import PIECE_SIZE, SEPARATOR, search_form
-from app.store.tables import MessageRow, OwnerRow, SearchRow, SessionRow
+from app.store.tables import BattleRow, FeedbackRow, MessageRow, OwnerRow, SearchRow, SessionRow
 from dialog.errors import StoreError
 
 __all__ = [
+    "all_of",
     "children_of",
+    "delete_sessions",
     "insert_message",
     "is_id",
     "known_message",
@@ -126,6 +140,21 @@ def children_of(transaction: Transaction, session_id: str, parent_id: str | None
     parent: ColumnElement[bool] = MessageRow.parent_id == parent_id  # becomes IS NULL for None
     statement = _messages().where(MessageRow.session_id == session_id, parent)
     return transaction.execute(statement.order_by(MessageRow.position)).mappings().all()
+
+
+def all_of(transaction: Transaction, session_id: str) -> Sequence[Row]:
+    """Returns all messages of a session, on all its branches, in the order in which they came."""
+    statement = _messages().where(MessageRow.session_id == session_id)
+    return transaction.execute(statement.order_by(MessageRow.position)).mappings().all()
+
+
+def delete_sessions(transaction: Transaction, session_ids: Sequence[str]) -> int:
+    """Deletes sessions with all that belongs to them; returns how many there were."""
+    # By hand, for the cascade would go message by message; votes go with their battles.
+    for table in (FeedbackRow, BattleRow, SearchRow, MessageRow):
+        transaction.execute(delete(table).where(table.session_id.in_(session_ids)))
+    gone = transaction.execute(delete(SessionRow).where(SessionRow.id.in_(session_ids)))
+    return cast("CursorResult[Any]", gone).rowcount
 
 
 def path_to(

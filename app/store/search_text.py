@@ -9,8 +9,11 @@ A change of `search_form` needs a migration that makes every piece anew.
 """
 
 import unicodedata
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
 
-__all__ = ["PIECE_SIZE", "SEPARATOR", "matches", "search_form"]
+__all__ = ["PIECE_SIZE", "SEPARATOR", "matches", "pieces_of", "search_form"]
 
 SEPARATOR = "\x1f"
 """Counts as white space, so no text in its searched form holds one."""
@@ -31,3 +34,23 @@ def search_form(text: str) -> str:
 def matches(piece: str, wanted: str) -> list[int]:
     """Returns which texts of a piece hold what is wanted, both in their searched form."""
     return [place for place, text in enumerate(piece.split(SEPARATOR)) if wanted in text]
+
+
+def pieces_of(messages: Iterable[tuple[int, datetime, str]]) -> Iterator[dict[str, Any]]:
+    """Yields the pieces of a session, as a store writes them one by one.
+
+    Args:
+        messages: position, time and text of each, in their order.
+    """
+    piece: dict[str, Any] | None = None
+    for position, created_at, text in messages:
+        words = search_form(text)
+        if piece is not None and len(piece["text"]) + 1 + len(words) <= PIECE_SIZE:
+            newest: datetime = max(piece["newest_at"], created_at)
+            piece |= {"text": piece["text"] + SEPARATOR + words, "newest_at": newest}
+            continue
+        if piece is not None:
+            yield piece
+        piece = {"first_position": position, "newest_at": created_at, "text": words}
+    if piece is not None:
+        yield piece

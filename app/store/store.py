@@ -5,6 +5,7 @@ held while a reply is decoded. Somebody else's chat and one that is not there ar
 """
 
 from app.store.access import AccessCalls
+from app.store.administration import AdministrationCalls
 from app.store.battle_rounds import BattleRoundCalls
 from app.store.battles import BattleCalls
 from app.store.chats import ChatCalls
@@ -12,18 +13,21 @@ from app.store.feedback import FeedbackCalls
 from app.store.owners import OwnerCalls
 from app.store.search import SearchCalls
 from app.store.shared_settings import SettingCalls
+from app.store.transfer import TransferCalls
 
 __all__ = ["Store"]
 
 
 class Store(
+    AdministrationCalls,
     ChatCalls,
+    AccessCalls,
     OwnerCalls,
+    TransferCalls,
     SearchCalls,
     FeedbackCalls,
     BattleCalls,
     BattleRoundCalls,
-    AccessCalls,
     SettingCalls,
 ):
     """The session store; made with `Store.open`, used by any number of threads at once.

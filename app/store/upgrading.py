@@ -27,7 +27,7 @@ from dialog.errors import StoreError
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
-__all__ = ["copy_of_version", "make_or_upgrade", "upgrade"]
+__all__ = ["check_version", "copy_of_version", "make_or_upgrade", "upgrade"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 UPGRADE_LOCK = 7_165_011_020_250_817_933
@@ -49,6 +49,22 @@ def make_or_upgrade(engine: Engine, writing_engine: Engine, place: str) -> None:
         _make_tables(engine, writing_engine, place)
     elif version < SCHEMA_VERSION:
         upgrade(writing_engine, place)
+
+
+def check_version(engine: Engine, place: str) -> None:
+    """Checks that a database has the tables of this version, and changes nothing.
+
+    Raises:
+        StoreError: it has not.
+    """
+    with engine.connect() as connection:
+        version = _version_in(connection, place)
+    if version != SCHEMA_VERSION:
+        found = "holds no tables" if version is None else f"holds the tables of version {version}"
+        raise StoreError(
+            f"{place} {found}, but those of version {SCHEMA_VERSION} are needed; "
+            "run `hred sessions list` on it once, which makes or upgrades them"
+        )
 
 
 def copy_of_version(path: Path, version: int) -> Path:

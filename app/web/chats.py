@@ -75,8 +75,11 @@ class Chats:
         return self._store.messages(owner, session_id)
 
     def delete(self, owner: str, session_id: str) -> None:
-        """Deletes a chat for good."""
+        """Deletes a chat for good, and what the bots keep of it."""
+        said = tuple(self._store.branches(owner, session_id))
+        self.stop(owner, session_id)
         self._store.delete_session(owner, session_id)
+        self.bots.forget(said)
 
     def say(self, owner: str, session_id: str, text: str, client_id: str, kind: str) -> StoredMessage:
         """Stores a user's message in a chat, or in a new one if `session_id` is empty.

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dialog.models.base import ContextState
 
@@ -55,3 +55,10 @@ class ContextCache:
             while self._num_bytes > self._max_bytes:
                 _, dropped = self._states.popitem(last=False)
                 self._num_bytes -= dropped.num_bytes
+
+    def forget(self, hashes: Iterable[str]) -> None:
+        """Drops the states of these prefixes, where they are kept."""
+        with self._lock:
+            for prefix_hash in hashes:
+                if prefix_hash in self._states:
+                    self._num_bytes -= self._states.pop(prefix_hash).num_bytes

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -111,6 +111,14 @@ class ContextReader:
             if not reading.unread:
                 self._cache.keep(reading.context_hash, reading.state)
 
+    def forget(self, conversation: Conversation) -> None:
+        """Drops what is kept of a conversation and of each of its beginnings.
+
+        Another chat that begins with the same words is read again at its next turn, and goes on alike.
+        """
+        self._cache.forget(_every_context(conversation.turns))
+        self._seen.forget(_every_beginning(conversation.turns))
+
     def read_all(self, readings: Sequence[Reading]) -> None:
         """Reads all turns of all conversations."""
         while any(reading.unread for reading in readings):
@@ -163,6 +171,11 @@ class _SeenBeginnings:
             if len(self._seen) > _MOST_SEEN:
                 self._seen.popitem(last=False)
 
+    def forget(self, digests: Iterable[bytes]) -> None:
+        with self._lock:
+            for digest in digests:
+                self._seen.pop(digest, None)
+
 
 def _beginnings(turns: Sequence[Turn]) -> list[tuple[int, bytes]]:
     """Returns the longest beginnings, the longest first: how many turns, and a digest of them.
@@ -182,6 +195,33 @@ def _beginnings(turns: Sequence[Turn]) -> list[tuple[int, bytes]]:
         running.update(stream)
         digests.append((count + 1, running.digest()))
     return digests[::-1]
+
+
+def _every_context(turns: Sequence[Turn]) -> Iterator[str]:
+    """Yields the context hash of each beginning; what one speaker says in two turns has two."""
+    before = last = prefix_hashes(())[0]
+    said, speaker = "", None
+    for turn in turns:
+        text = normalise(turn.text)
+        if not text:
+            continue
+        if turn.speaker == speaker:
+            said = f"{said} {text}"
+        else:
+            before, said, speaker = last, text, turn.speaker
+        last = further_hashes(before, [said])[-1]
+        yield last
+
+
+def _every_beginning(turns: Sequence[Turn]) -> Iterator[bytes]:
+    """Yields the digest of each beginning that `open` may have seen, of one turn or more."""
+    running = hashlib.sha256()
+    for turn in turns:
+        stream = _stream([turn])
+        if stream is None:
+            return
+        running.update(stream)
+        yield running.copy().digest()
 
 
 def _stream(turns: Sequence[Turn]) -> bytes | None:

@@ -66,3 +66,24 @@ def test_a_chat_that_was_dropped_for_others_goes_on_alike(api_folders, tmp_path)
                 assert reply == expected[seed]
     bots.close()
     store.close()
+
+
+def test_nothing_is_kept_of_a_chat_that_is_deleted(api_folders, tmp_path):  # noqa: F811
+    bots, store = (
+        Bots({"hred": api_folders["hred"]}, Serving()),
+        Store.open(f"sqlite:///{tmp_path / 'chats.db'}"),
+    )
+    chats, owner, session_id = Chats(bots, store), store.owner_for("someone"), ""
+    for seed, text in enumerate(SAYINGS):
+        session_id, _ = say_and_hear(chats, owner, session_id, text, "hred", seed)
+    other, _ = say_and_hear(chats, owner, "", "something else", "hred", 1)
+    chats.choose(owner, session_id, store.messages(owner, session_id)[1].id)  # another branch is shown
+    reader = bots.engine("hred").replier.reader
+    kept = set(reader._cache._states)
+    chats.delete(owner, session_id)
+    left = set(reader._cache._states)
+    assert left < kept and len(left) == 1 and len(reader._seen._seen) == 1
+    chats.delete(owner, other)
+    assert not reader._cache._states and not reader._seen._seen
+    bots.close()
+    store.close()

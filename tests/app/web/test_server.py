@@ -39,6 +39,12 @@ def test_a_new_browser_gets_a_cookie_that_scripts_cannot_read_and_keeps_it(serve
     assert answer(server, "GET", "/").getheader("set-cookie") != cookie
 
 
+def test_chats_leave_as_a_file_by_the_cookie_alone(server):
+    assert answer(server, "GET", "/chats/export").status == 401
+    answered = answer(server, "GET", "/chats/export", {"Cookie": "hred_owner=somebody"})
+    assert answered.status == 200 and answered.getheader("content-disposition").startswith("attachment")
+
+
 def test_the_page_may_load_and_tell_nothing_elsewhere(server):
     policy = answer(server, "GET", "/").getheader("content-security-policy")
     assert "default-src 'self'" in policy and "unsafe-eval" not in policy

@@ -66,3 +66,19 @@ def test_chats_that_differ_in_a_mark_between_speaker_and_text_are_told_apart(par
     one = read(reader, [Turn("A", "B"), Turn("B", "hi")])
     two = read(reader, [Turn("A\0B", "hi"), Turn("B", "hi")])
     assert one.context_hash != two.context_hash
+
+
+@settings(max_examples=40, deadline=None)
+@given(said=turns, steps=st.lists(st.integers(1, 4), min_size=1, max_size=4), other=turns)
+def test_nothing_is_kept_of_a_chat_that_is_forgotten(parts, said, steps, other) -> None:
+    reader, count = ContextReader(*parts, 2**20), 0
+    read(reader, other)
+    alone = (set(reader._cache._states), set(reader._seen._seen), reader._cache._num_bytes)
+    for step in steps:
+        count = min(len(said), count + step)
+        read(reader, said[:count])
+    reader.forget(Conversation("", tuple(said)))
+    left = (set(reader._cache._states), set(reader._seen._seen), reader._cache._num_bytes)
+    assert left[0] <= alone[0] and left[1] <= alone[1] and left[2] <= alone[2]
+    reader.forget(Conversation("", tuple(other)))
+    assert not reader._cache._states and not reader._seen._seen and reader._cache._num_bytes == 0

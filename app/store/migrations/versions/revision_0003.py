@@ -1,13 +1,9 @@
 """Users, logins, keys, feedback, battles, votes, settings; owners with choices; texts that can be searched."""
 
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
-from app.store.search_text import PIECE_SIZE, SEPARATOR, search_form
+from app.store.search_text import pieces_of
 from app.store.tables import UtcTime
 
 revision = "0003"
@@ -187,19 +183,3 @@ def make_search() -> None:
         found = [{"session_id": session_id, "owner_id": owner_id, **piece} for piece in pieces_of(rows)]
         if found:
             connection.execute(pieces.insert(), found)
-
-
-def pieces_of(messages: Any) -> Iterator[dict[str, Any]]:
-    """Yields the pieces of a session whose messages come in their order, as a store writes them one by one."""
-    piece: dict[str, Any] | None = None
-    for position, created_at, text in messages:
-        words = search_form(text)
-        if piece is not None and len(piece["text"]) + 1 + len(words) <= PIECE_SIZE:
-            newest: datetime = max(piece["newest_at"], created_at)
-            piece |= {"text": piece["text"] + SEPARATOR + words, "newest_at": newest}
-            continue
-        if piece is not None:
-            yield piece
-        piece = {"first_position": position, "newest_at": created_at, "text": words}
-    if piece is not None:
-        yield piece
