@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.sessions_output import as_json, plain, print_json, print_list, time_of, write_lines
+from app.cli.sessions_output import as_json, plain, print_json, print_list, time_of, told_reviews, write_lines
 
 if TYPE_CHECKING:
     from app.store import Store
@@ -106,13 +106,28 @@ def export(
     ] = None,
     user: User = None,
     out: Annotated[Path | None, typer.Option(help="The file to write; standard output by default.")] = None,
+    reviewed: Annotated[
+        bool,
+        typer.Option(
+            "--reviewed",
+            help="To learn from: replies that were liked, corrected, or won a battle, and sessions marked as read "
+            "through, of those alone who agreed that models learn from their chats.",
+        ),
+    ] = False,
 ) -> None:
     """Write chats as JSON Lines, which `hred prepare` and `hred sessions import` read.
 
     A line holds the shown branch as a conversation, and beside it everything that is stored of the chat.
     """
+    from dialog.errors import UsageError
+
+    if reviewed and chats:
+        raise UsageError("--reviewed takes what was found good in all chats; leave the ids out")
     with _store() as store:
         owner = _owner(store, user)
+        if reviewed:
+            _export_reviewed(store, owner, out)
+            return
         ids = None if not chats else [store.session_named(chat, owner).session.id for chat in chats]
         lines = store.export_lines(owner, ids, names_owners=True)
         if out is None:
@@ -210,6 +225,25 @@ def move(
         Settings.from_environment().database_url, to, lambda table, rows: print(f"{table}: {rows:,} rows")
     )
     print(f"{sum(counts.values()):,} rows moved and compared; set HRED_DATABASE_URL to the new database")
+
+
+def _export_reviewed(store: "Store", owner: str | None, out: Path | None) -> None:
+    from app.store import line_of
+    from dialog.errors import StoreError
+
+    found = list(store.reviewed(owner))
+    if not found:
+        raise StoreError(
+            "there is nothing to learn from: nobody who agreed to it liked or corrected a reply, or voted in a "
+            "battle; the switch stands on the page"
+        )
+    lines = [line_of(conversation) for conversation in found]
+    if out is None:
+        sys.stdout.buffer.writelines(lines)
+        sys.stdout.buffer.flush()
+    else:
+        write_lines(out, lines)
+        print(f"{out}: {told_reviews(found, lines)}")
 
 
 @contextmanager

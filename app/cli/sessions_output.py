@@ -1,10 +1,12 @@
 """What `hred sessions` prints and writes, and the times that it reads."""
 
+import hashlib
 import json
 import os
 import re
 import tempfile
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ from dialog.errors import UsageError
 if TYPE_CHECKING:
     from app.store import ListedSession
 
-__all__ = ["as_json", "plain", "print_json", "print_list", "time_of", "write_lines"]
+__all__ = ["as_json", "plain", "print_json", "print_list", "time_of", "told_reviews", "write_lines"]
 
 _MOST_LISTED = 50
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -85,6 +87,16 @@ def time_of(text: str) -> datetime:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise wrong from None
+
+
+def told_reviews(found: Sequence[dict[str, Any]], lines: Iterable[bytes]) -> str:
+    """Returns how much there is to learn, why, and the hash by which this version is known."""
+    whys = Counter(one["why"] for conversation in found for one in conversation["reviewed"])
+    version = hashlib.sha256(b"".join(lines)).hexdigest()[:16]
+    reasons = ", ".join(f"{count:,} {why}" for why, count in sorted(whys.items()))
+    return (
+        f"{len(found):,} conversations with {whys.total():,} replies to learn ({reasons}); version {version}"
+    )
 
 
 def write_lines(out: Path, lines: Iterable[bytes]) -> int:

@@ -3,6 +3,7 @@
 from app.store.access import ApiKey, User
 from app.store.administration import ListedSession
 from app.store.battles import Choice, StoredBattle, Vote
+from app.store.export import line_of
 from app.store.feedback import Feedback
 from app.store.imports import Imported
 from app.store.owners import OwnerSettings
@@ -29,4 +30,5 @@ __all__ = [
     "TemporaryStore",
     "User",
     "Vote",
+    "line_of",
 ]

@@ -11,6 +11,7 @@ from app.store.battles import BattleCalls
 from app.store.chats import ChatCalls
 from app.store.feedback import FeedbackCalls
 from app.store.owners import OwnerCalls
+from app.store.reviewed import ReviewCalls
 from app.store.search import SearchCalls
 from app.store.shared_settings import SettingCalls
 from app.store.transfer import TransferCalls
@@ -24,6 +25,7 @@ class Store(
     AccessCalls,
     OwnerCalls,
     TransferCalls,
+    ReviewCalls,
     SearchCalls,
     FeedbackCalls,
     BattleCalls,
