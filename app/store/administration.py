@@ -143,7 +143,7 @@ class AdministrationCalls(AccessCalls, OwnerCalls, SearchCalls):
             queries.session_of(transaction, owner, session_id)
             return tuple(map(message_record, queries.all_of(transaction, session_id)))
 
-    def branches(self, owner: str, session_id: str) -> Iterator[Conversation]:
+    def conversations(self, owner: str, session_id: str) -> Iterator[Conversation]:
         """Yields each branch of a session, from its first message to its last, as a model reads it."""
         messages = self.all_messages(owner, session_id)
         by_id = {message.id: message for message in messages}

@@ -91,7 +91,7 @@ class TemporaryStore(Store):
 
     def delete_session(self, owner: str, session_id: str) -> None:
         """Ends a chat now."""
-        said = tuple(self.branches(owner, session_id))
+        said = tuple(self.conversations(owner, session_id))
         super().delete_session(owner, session_id)
         self._on_end(said)
 

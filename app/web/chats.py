@@ -76,7 +76,7 @@ class Chats:
 
     def delete(self, owner: str, session_id: str) -> None:
         """Deletes a chat for good, and what the bots keep of it."""
-        said = tuple(self._store.branches(owner, session_id))
+        said = tuple(self._store.conversations(owner, session_id))
         self.stop(owner, session_id)
         self._store.delete_session(owner, session_id)
         self.bots.forget(said)

@@ -132,7 +132,7 @@ def test_sessions_of_all_are_listed_named_and_found(store: Store, make_reply: Ma
 
 def test_every_branch_of_a_session_is_told(store: Store, owner: str, make_reply: MakeReply) -> None:
     session = fill(store, owner, make_reply, word="x")
-    branches = {conversation.turns for conversation in store.branches(owner, session)}
+    branches = {conversation.turns for conversation in store.conversations(owner, session)}
     said = Turn("user", "x? 0")
     assert branches == {(said, Turn("bot", "x! 0")), (said, Turn("bot", "fine"))} | {
         (Turn("user", f"otherwise {state} x"), Turn("bot", f"{state} {side}"))
