@@ -24,6 +24,8 @@ from dialog.errors import StoreError
 
 __all__ = ["ChatCalls"]
 
+LONGEST_CLIENT_ID = 200  # characters; PostgreSQL cannot keep thousands of them in order
+
 
 class ChatCalls(StoreBase):
     """Sessions and messages."""
@@ -185,8 +187,11 @@ class ChatCalls(StoreBase):
         columns: Mapping[str, Any],
         activate: bool,
     ) -> StoredMessage:
-        if not checked_text(client_id, "message's id"):
-            raise StoreError("the message came without an id, by which a retry is known; reload the page")
+        if not 1 <= len(checked_text(client_id, "message's id")) <= LONGEST_CLIENT_ID:
+            raise StoreError(
+                f"the message came with an id of {len(client_id)} letters, by which a retry is known, "
+                f"but 1 to {LONGEST_CLIENT_ID} are allowed; reload the page"
+            )
         with self._writes() as transaction:
             session = queries.session_of(transaction, owner, session_id, lock=True)
             stored = queries.message_of(transaction, session_id, client_id, by_client=True)

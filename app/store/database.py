@@ -5,6 +5,7 @@ that it waits its turn instead of failing when it turns from a reader into a wri
 waits for nobody (WAL). PostgreSQL needs neither: writers of one session wait for each other on its row.
 """
 
+import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
@@ -94,6 +95,7 @@ def _engine(url: URL) -> Engine:
             return create_engine(
                 url,
                 hide_parameters=True,
+                json_deserializer=orjson.loads,
                 pool_pre_ping=True,  # the database may have been started anew
                 pool_size=IDLE_CONNECTIONS,
                 max_overflow=MOST_CONNECTIONS - IDLE_CONNECTIONS,
@@ -107,6 +109,7 @@ def _engine(url: URL) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
+        json_deserializer=orjson.loads,
         poolclass=QueuePool,
         pool_size=IDLE_CONNECTIONS,
         max_overflow=-1,  # a thread never waits for a connection, only for its turn to write

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.store import queries
 from app.store.base import StoreBase
+from app.store.records import checked_json
 from app.store.tables import OwnerRow, UserRow
 from dialog.errors import StoreError
 
@@ -80,8 +81,10 @@ class OwnerCalls(StoreBase):
 
     def set_owner_settings(self, owner: str, settings: OwnerSettings) -> None:
         """Keeps what an owner chose."""
+        values = asdict(settings)
+        checked_json(values, "choice")
         with self._writes() as transaction:
-            queries.owner_of(transaction, owner).settings = asdict(settings)
+            queries.owner_of(transaction, owner).settings = values
 
     def _found_or_made(self, known: Select[str], row: OwnerRow) -> str:
         with self._reads() as transaction:

@@ -171,7 +171,8 @@ def path_to(
     selected = select(*columns) if columns else _messages()
     # A parent's position is below its child's, so the position is the order of the path.
     statement = selected.join(path, MessageRow.id == path.c.id).order_by(MessageRow.position)
-    return transaction.execute(statement).mappings().all()
+    # By the connection: the ORM would look at each row, and there is nothing of its own in them.
+    return transaction.connection().execute(statement).mappings().all()
 
 
 def insert_message(

@@ -4,6 +4,7 @@ A score or a latent that is not a finite number is kept and comes back as what i
 (it keeps NULL, read back as NaN for a bot's message) and JSON has neither NaN nor infinity (kept as words).
 """
 
+import json
 import math
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ __all__ = [
     "Role",
     "StoredMessage",
     "StoredSession",
+    "checked_json",
     "checked_text",
     "make_title",
     "message_record",
@@ -106,6 +108,19 @@ def checked_text(text: str, name: str) -> str:
             "which is no text; take it out and send it again"
         ) from None
     return text
+
+
+def checked_json(value: object, name: str) -> object:
+    """Returns `value`; what JSON cannot say is refused.
+
+    Raises:
+        StoreError: another type than JSON's, a number that is not finite, or what `checked_text` refuses.
+    """
+    try:
+        checked_text(json.dumps(value, ensure_ascii=False, allow_nan=False), name)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StoreError(f"the {name} cannot be written as JSON ({error}); send plain values") from None
+    return value
 
 
 def make_title(text: str) -> str:

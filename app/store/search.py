@@ -9,9 +9,9 @@ that `%`, `_` and `\\` are letters as well, and both give the same.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import Row, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session as Transaction
 
 from app.store import queries
@@ -24,7 +24,9 @@ from dialog.errors import StoreError
 __all__ = ["FoundMessage", "SearchCalls"]
 
 LONGEST_QUERY = 200  # characters
-PIECES_AT_ONCE = 50
+PIECES_AT_ONCE = 50  # are asked for
+PIECES_READ = 5  # are read message by message before it is seen whether they were enough
+PIECE = SearchRow.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,47 +79,34 @@ class SearchCalls(StoreBase):
         with self._reads() as transaction:
             found: list[FoundMessage] = []
             for pieces in _pieces(transaction, owner, wanted):
+                # What is still to come is no newer than the newest message of the next piece.
+                if len(found) >= limit and found[limit - 1].created_at > pieces[0].newest_at:
+                    break
                 found += _messages(transaction, pieces, wanted)
                 found.sort(key=lambda hit: (hit.created_at, hit.message_id), reverse=True)
-                # What is still to come is older than this piece's newest message.
-                if len(found) >= limit and found[limit - 1].created_at > pieces[-1].newest_at:
-                    break
         return tuple(found[:limit])
 
 
-def _pieces(transaction: Transaction, owner: str, wanted: str) -> Iterator[list[SearchRow]]:
+def _pieces(transaction: Transaction, owner: str, wanted: str) -> Iterator[list[Row[Any]]]:
     """Yields the pieces that hold what is wanted, some at once, in the order of their newest message."""
     dialect = transaction.get_bind().dialect.name
     place = func.instr if dialect == "sqlite" else func.strpos
-    order = (SearchRow.newest_at, SearchRow.session_id, SearchRow.first_position)
-    statement = select(SearchRow).where(SearchRow.owner_id == owner, place(SearchRow.text, wanted) > 0)
-    statement = statement.order_by(*(column.desc() for column in order)).limit(PIECES_AT_ONCE)
-    last: SearchRow | None = None
+    key = (PIECE.newest_at, PIECE.session_id, PIECE.first_position)
+    statement = select(*key, PIECE.text).where(PIECE.owner_id == owner, place(PIECE.text, wanted) > 0)
+    statement = statement.order_by(*(column.desc() for column in key)).limit(PIECES_AT_ONCE)
+    last: Row[Any] | None = None
     while True:
-        older = statement if last is None else statement.where(_before(last))
-        pieces = list(transaction.scalars(older))
-        if pieces:
-            yield pieces
+        older = statement if last is None else statement.where(tuple_(*key) < tuple_(*last[:3]))
+        pieces = list(transaction.execute(older))
+        for first in range(0, len(pieces), PIECES_READ):
+            yield pieces[first : first + PIECES_READ]
         if len(pieces) < PIECES_AT_ONCE:
             return
         last = pieces[-1]
 
 
-def _before(last: SearchRow) -> ColumnElement[bool]:
-    same_time = and_(
-        SearchRow.newest_at == last.newest_at,
-        tuple_(SearchRow.session_id, SearchRow.first_position) < tuple_(last.session_id, last.first_position),
-    )
-    return and_(SearchRow.newest_at <= last.newest_at, or_(SearchRow.newest_at < last.newest_at, same_time))
-
-
-def _messages(transaction: Transaction, pieces: list[SearchRow], wanted: str) -> list[FoundMessage]:
+def _messages(transaction: Transaction, pieces: list[Row[Any]], wanted: str) -> list[FoundMessage]:
     """Returns the messages of some pieces that hold what is wanted."""
-    places = [
-        (piece.session_id, piece.first_position + place)
-        for piece in pieces
-        for place in matches(piece.text, wanted)
-    ]
     columns = (
         MessageRow.id,
         MessageRow.session_id,
@@ -127,6 +116,12 @@ def _messages(transaction: Transaction, pieces: list[SearchRow], wanted: str) ->
         MessageRow.created_at,
     )
     statement = select(*columns).join(SessionRow, SessionRow.id == MessageRow.session_id)
-    by_place = tuple_(MessageRow.session_id, MessageRow.position)
-    rows = transaction.execute(statement.where(by_place.in_(places)))
+    places = (
+        and_(
+            MessageRow.session_id == piece.session_id,
+            MessageRow.position.in_(piece.first_position + place for place in matches(piece.text, wanted)),
+        )
+        for piece in pieces
+    )
+    rows = transaction.execute(statement.where(or_(*places)))
     return [FoundMessage(*row[:3], cast(Role, row[3]), *row[4:]) for row in rows]

@@ -3,9 +3,13 @@
 from sqlalchemy import select
 
 from app.store.base import StoreBase
+from app.store.records import checked_json, checked_text
 from app.store.tables import SettingRow
+from dialog.errors import StoreError
 
 __all__ = ["SettingCalls"]
+
+LONGEST_KEY = 100  # characters
 
 
 class SettingCalls(StoreBase):
@@ -19,8 +23,13 @@ class SettingCalls(StoreBase):
 
     def set_setting(self, key: str, value: object) -> None:
         """Keeps a setting in place of the one before."""
+        if not 1 <= len(checked_text(key, "setting's name")) <= LONGEST_KEY:
+            raise StoreError(
+                f"a setting's name has 1 to {LONGEST_KEY} letters, but {len(key)} came; give another"
+            )
+        row = SettingRow(key=key, value=checked_json(value, "setting"))
         with self._writes() as transaction:
-            transaction.merge(SettingRow(key=key, value=value))
+            transaction.merge(row)
 
     def settings(self) -> dict[str, object]:
         """Returns all settings, in the order of their keys."""

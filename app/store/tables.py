@@ -255,7 +255,9 @@ class SearchRow(Base):
     """A piece of a session's texts; `newest_at` is the time of the last message in it."""
 
     __tablename__ = "search_texts"
-    __table_args__ = (Index("search_texts_of_owner", "owner_id", "newest_at"),)
+    __table_args__ = (
+        Index("search_texts_of_owner", "owner_id", "newest_at", "session_id", "first_position"),
+    )
 
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True)
     first_position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

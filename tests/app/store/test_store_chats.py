@@ -9,10 +9,13 @@ from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
 from app.store import Store
-from app.store.tables import MessageRow
+from app.store.tables import MessageRow, SessionRow
 from dialog.conversation import Turn
 from dialog.decoding.replies import Reply
 from dialog.errors import StoreError
+from tests.app.store.conftest import BOTH
+
+pytestmark = BOTH
 
 NOBODYS_ID = "00000000-0000-4000-8000-000000000000"
 
@@ -24,6 +27,7 @@ def test_a_reply_comes_back_as_it_was_also_after_a_restart(
         make_reply(),
         make_reply(seed=-(2**63), latent=None, text="", tokens=(), ended="end"),
         make_reply(log_probability=-math.inf, latent=(math.inf, -math.inf, 1.0)),
+        make_reply(seed=2**63, log_probability=-5e-324, scores={"z": math.inf, "beam": -math.inf}),
     ]
     with Store.open(url) as store:
         owner = store.owner_for("token")
@@ -46,11 +50,14 @@ def test_a_score_that_is_no_number_comes_back_as_no_number(
     store: Store, owner: str, make_reply: Callable[..., Reply]
 ) -> None:
     session = store.create_session(owner).id
-    reply = make_reply(log_probability=math.nan, filtered_log_probability=math.nan, latent=(math.nan, 1.0))
+    scores = {"beam": math.nan, "z": 1.0}
+    numbers = {"log_probability": math.nan, "filtered_log_probability": math.nan, "latent": (math.nan, 1.0)}
+    reply = make_reply(**numbers, scores=scores)
     stored = store.add_reply(owner, session, None, reply, "vhred", "b").reply
     assert stored is not None and stored.latent is not None
     assert math.isnan(stored.log_probability) and math.isnan(stored.filtered_log_probability)
     assert math.isnan(stored.latent[0]) and stored.latent[1] == 1.0
+    assert math.isnan(stored.scores["beam"]) and stored.scores["z"] == 1.0
 
 
 def test_branches_never_overwrite(store: Store, owner: str, make_reply: Callable[..., Reply]) -> None:
@@ -183,6 +190,19 @@ def test_sessions_come_newest_first_page_by_page(store: Store, owner: str) -> No
         store.sessions(owner, 0)
 
 
+def test_sessions_of_the_same_moment_come_in_the_order_of_their_ids(store: Store, owner: str) -> None:
+    ids = ["0000000a-", "0000000A-", "-000000a0", "0000-00a0", "zzzzzzzzz", "ZZZZZZZZZ", "~~~~~~~~~"]
+    time = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
+    with store._writes() as transaction:
+        transaction.add_all(
+            SessionRow(id=one * 4, owner_id=owner, title="", model_name="", created_at=time, updated_at=time)
+            for one in ids
+        )
+    listed = store.sessions(owner)
+    assert [session.id for session in listed] == sorted((one * 4 for one in ids), reverse=True)
+    assert store.sessions(owner, before=listed[2]) == listed[3:]
+
+
 def test_a_title_is_the_first_message_in_one_short_line(store: Store, owner: str) -> None:
     untitled, titled = store.create_session(owner).id, store.create_session(owner, "Mine").id
     for session in (untitled, titled):
@@ -221,13 +241,16 @@ def test_what_is_no_text_is_refused_in_a_sentence(
         with pytest.raises(StoreError, match=reason):
             call()
     assert store.children(owner, session, None) == ()
+    with pytest.raises(StoreError, match="reload the page"):
+        store.add_user_message(owner, session, None, "hello", "u" * 3000)
 
 
 def test_a_deleted_session_is_unknown_and_its_neighbour_is_whole(store: Store, owner: str) -> None:
     session, neighbour = store.create_session(owner).id, store.create_session(owner).id
     kept = store.add_user_message(owner, neighbour, None, "kept", "u")
     first = store.add_user_message(owner, session, None, "gone", "u")
-    store.add_user_message(owner, session, first.id, "gone too", "u2")
+    last = store.add_user_message(owner, session, first.id, "gone too", "u2")
+    assert store.session(owner, session).active_leaf_id == last.id  # points back at the session's message
     store.delete_session(owner, session)
     for call in (store.session, store.messages, store.delete_session):
         with pytest.raises(StoreError, match="no chat"):

@@ -7,6 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.store import Store
+from tests.app.store.conftest import BOTH
+
+pytestmark = BOTH
 
 WRITERS = 16
 
@@ -87,16 +90,24 @@ while True:
 
 
 def test_every_acknowledged_message_survives_a_kill(path: Path, url: str) -> None:
+    """Three programs write at once; they are killed while they do."""
     command = [sys.executable, "-c", WRITE_UNTIL_KILLED, url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(60)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    written = [[process.stdout.readline() for _ in range(30)] for process in processes if process.stdout]
+    for process in processes:
         process.kill()
-        lines += process.stdout.readlines()
-    assert process.returncode == -signal.SIGKILL
-    session, *acknowledged = [line.strip() for line in lines if line.endswith("\n")]
-    assert path.with_name(path.name + "-wal").exists()
+    for process, lines in zip(processes, written, strict=True):
+        assert process.stdout is not None
+        with process.stdout:
+            lines += process.stdout.readlines()
+        assert process.wait() == -signal.SIGKILL
+    if url.startswith("sqlite"):
+        assert path.with_name(path.name + "-wal").exists()
     with Store.open(url) as store:
-        stored = [message.id for message in store.messages(store.owner_for("token"), session)]
-    assert stored[: len(acknowledged)] == acknowledged
-    assert len(stored) <= len(acknowledged) + 1
+        for lines in written:
+            session, *acknowledged = [line.strip() for line in lines if line.endswith("\n")]
+            messages = store.messages(store.owner_for("token"), session)
+            assert [message.id for message in messages[: len(acknowledged)]] == acknowledged
+            assert len(messages) <= len(acknowledged) + 1
+            found = store.search(store.owner_for("token"), "message", 10_000)
+            assert len([hit for hit in found if hit.session_id == session]) == len(messages)

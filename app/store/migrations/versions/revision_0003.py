@@ -171,7 +171,8 @@ def make_search() -> None:
         sa.Column("newest_at", UtcTime(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
     )
-    op.create_index("search_texts_of_owner", "search_texts", ["owner_id", "newest_at"])
+    order = ["owner_id", "newest_at", "session_id", "first_position"]
+    op.create_index("search_texts_of_owner", "search_texts", order)
     connection = op.get_bind()
     sessions = sa.table("sessions", sa.column("id"), sa.column("owner_id"))
     times = sa.column("created_at", UtcTime())
