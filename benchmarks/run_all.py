@@ -182,6 +182,12 @@ BENCHMARKS = [
         [Wanted(".*", "training on processes and threads, over what products gain", "share_of_limit")],
     ),
     Benchmark(
+        "store",
+        ["store.py"],
+        ["--messages", "20000", "--repeats", "10"],
+        [Wanted(".*", "the store with a million messages, 95th percentile", "value", most=50.0)],
+    ),
+    Benchmark(
         "startup",
         ["startup.py"],
         [],

@@ -8,12 +8,13 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 from sqlalchemy import RowMapping
 
 from app.store.tables import SessionRow
-from dialog.decoding.replies import Reply, Sampling
+from dialog.decoding.replies import Ended, Reply, Sampling
 from dialog.errors import DialogError, StoreError
 from dialog.text.normalise import normalise
 
@@ -167,50 +168,62 @@ def reply_columns(reply: Reply, model_name: str) -> dict[str, Any]:
 
 
 def message_record(row: RowMapping) -> StoredMessage:
-    """Returns the columns of a row of `messages` as a record.
+    """Returns a row of `messages`, all its columns in their order, as a record.
 
     Raises:
         StoreError: a reply in the row is not one that this version knows.
     """
+    # A chat may have thousands of messages, and to look up each column by its name takes as long as all else.
+    columns: list[Any] = list(row.values())
+    identity, session_id, parent_id, position, role, text, created_at, client_id, model_name, *said = columns
     reply = None
-    if row["role"] == "bot":
+    if role == "bot":
         try:
-            reply = _reply(row)
-        except (KeyError, TypeError, ValueError, DialogError) as error:
+            reply = _reply(text, *said)
+        except (AttributeError, KeyError, TypeError, ValueError, DialogError) as error:
             raise StoreError(
-                f"message {row['id']} holds a reply that this version of hred cannot read, "
+                f"message {identity} holds a reply that this version of hred cannot read, "
                 "it was written by another version or damaged; update hred or delete that chat"
             ) from error
     return StoredMessage(
-        id=row["id"],
-        session_id=row["session_id"],
-        parent_id=row["parent_id"],
-        position=row["position"],
-        role=row["role"],
-        text=row["text"],
-        created_at=row["created_at"],
-        client_id=row["client_id"],
-        model_name=row["model_name"],
-        reply=reply,
+        identity, session_id, parent_id, position, role, text, created_at, client_id, model_name, reply
     )
 
 
-def _reply(row: RowMapping) -> Reply:
-    latent = row["latent"]
+def _reply(
+    text: str,
+    model_hash: str,
+    context_hash: str,
+    seed: str,
+    index: int,
+    sampling: dict[str, Any],
+    tokens: list[int],
+    ended: Ended,
+    log_probability: float | None,
+    filtered_log_probability: float | None,
+    latent: list[float | str] | None,
+    scores: dict[str, float | str] | None,
+) -> Reply:
     return Reply(
-        text=row["text"],
-        tokens=tuple(row["tokens"]),
-        ended=row["ended"],
-        log_probability=_from_score(row["log_probability"]),
-        filtered_log_probability=_from_score(row["filtered_log_probability"]),
+        text=text,
+        tokens=tuple(tokens),
+        ended=ended,
+        log_probability=_from_score(log_probability),
+        filtered_log_probability=_from_score(filtered_log_probability),
         latent=None if latent is None else tuple(map(float, latent)),
-        seed=int(row["seed"]),
-        index=row["reply_index"],
-        sampling=Sampling(**row["sampling"]),
-        model_hash=row["model_hash"],
-        context_hash=row["context_hash"],
-        scores={name: float(value) for name, value in (row["scores"] or {}).items()},
+        seed=int(seed),
+        index=index,
+        sampling=_sampling(tuple(sampling.items())),
+        model_hash=model_hash,
+        context_hash=context_hash,
+        scores={name: float(value) for name, value in (scores or {}).items()},
     )
+
+
+@lru_cache(maxsize=256)
+def _sampling(settings: tuple[tuple[str, Any], ...]) -> Sampling:
+    """Returns decoder settings; most replies of a chat have the same."""
+    return Sampling(**dict(settings))
 
 
 def _to_json(value: float) -> float | str:

@@ -28,6 +28,9 @@ PIECES_AT_ONCE = 50  # are asked for
 PIECES_READ = 5  # are read message by message before it is seen whether they were enough
 PIECE = SearchRow.__table__.c
 
+Piece = Row[Any, Any, Any, Any]
+"""`newest_at`, `session_id`, `first_position`, `text`."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundMessage:
@@ -87,14 +90,14 @@ class SearchCalls(StoreBase):
         return tuple(found[:limit])
 
 
-def _pieces(transaction: Transaction, owner: str, wanted: str) -> Iterator[list[Row[Any]]]:
+def _pieces(transaction: Transaction, owner: str, wanted: str) -> Iterator[list[Piece]]:
     """Yields the pieces that hold what is wanted, some at once, in the order of their newest message."""
     dialect = transaction.get_bind().dialect.name
     place = func.instr if dialect == "sqlite" else func.strpos
     key = (PIECE.newest_at, PIECE.session_id, PIECE.first_position)
     statement = select(*key, PIECE.text).where(PIECE.owner_id == owner, place(PIECE.text, wanted) > 0)
     statement = statement.order_by(*(column.desc() for column in key)).limit(PIECES_AT_ONCE)
-    last: Row[Any] | None = None
+    last: Piece | None = None
     while True:
         older = statement if last is None else statement.where(tuple_(*key) < tuple_(*last[:3]))
         pieces = list(transaction.execute(older))
@@ -105,7 +108,7 @@ def _pieces(transaction: Transaction, owner: str, wanted: str) -> Iterator[list[
         last = pieces[-1]
 
 
-def _messages(transaction: Transaction, pieces: list[Row[Any]], wanted: str) -> list[FoundMessage]:
+def _messages(transaction: Transaction, pieces: list[Piece], wanted: str) -> list[FoundMessage]:
     """Returns the messages of some pieces that hold what is wanted."""
     columns = (
         MessageRow.id,
