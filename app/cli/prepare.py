@@ -17,6 +17,23 @@ class Format(StrEnum):
     tsv = "tsv"
     plain = "plain"
     dailydialog = "dailydialog"
+    whatsapp = "whatsapp"
+    telegram = "telegram"
+    discord = "discord"
+    slack = "slack"
+    line = "line"
+    irc = "irc"
+    mbox = "mbox"
+    chatgpt = "chatgpt"
+
+
+class Dates(StrEnum):
+    """The orders of the numbers of dates."""
+
+    auto = "auto"
+    dmy = "dmy"
+    mdy = "mdy"
+    ymd = "ymd"
 
 
 class SplitBy(StrEnum):
@@ -57,8 +74,9 @@ def prepare(
     logs: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Files of conversations (.jsonl, .csv, .tsv, .txt, each also .gz, .bz2, .xz, .zst), folders and "
-            "globs of them, on this machine or at an address that fsspec knows (s3://...)."
+            help="Files of conversations (.jsonl, .csv, .tsv, .txt, each also .gz, .bz2, .xz, .zst) and exports of "
+            "chat programs (see --format, also as .zip), folders and globs of them, on this machine or at an address "
+            "that fsspec knows (s3://...)."
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write the corpus to.")] = Path(
@@ -127,6 +145,35 @@ def prepare(
     names: Annotated[
         Names, typer.Option(help="Plain text: whether lines begin with 'Name: '; found out by 'auto'.")
     ] = Names.auto,
+    silence: Annotated[
+        float,
+        typer.Option(
+            metavar="MINUTES",
+            help="Exports of chat programs: so long without a message ends a conversation; see --gaps.",
+        ),
+    ] = 60.0,
+    gaps: Annotated[
+        bool,
+        typer.Option(
+            "--gaps",
+            help="Show how long it is quiet between the messages of LOGS, and what conversations each --silence would "
+            "make; prepare nothing.",
+        ),
+    ] = False,
+    dates: Annotated[
+        Dates,
+        typer.Option(
+            help="WhatsApp and LINE: the order of day, month and year; 'auto' finds it out from the file."
+        ),
+    ] = Dates.auto,
+    mask: Annotated[
+        bool,
+        typer.Option(
+            "--mask",
+            help="Replace links, mail addresses, phone numbers and the names of people that the log knows by "
+            "placeholders, and pictures and files in exports of chat programs.",
+        ),
+    ] = False,
     workers: Annotated[int, typer.Option(help="Processes; 0 for one a core.", min=0)] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a prepared corpus in --out.")
@@ -177,6 +224,9 @@ def prepare(
             column_text=column_text,
             column_time=column_time,
             names=names.value,
+            silence=silence,
+            dates=dates.value,
+            mask=mask,
         ),
         split_by=split_by.value,
         shares=Shares(valid_share, test_share),
@@ -193,6 +243,11 @@ def prepare(
         file_bytes=int(file_mib * 2**20),
         shard=_shard(shard),
     )
+    if gaps:
+        from app.cli.prepare_gaps import show_gaps
+
+        show_gaps(settings)
+        return
     if merge:
         _check_merge(context)
     if engine is Engine.dask and (merge or shard is not None):

@@ -14,7 +14,7 @@ from dialog.corpus.cleaning import RULES
 from dialog.corpus.prepare import Progress as ProgressCall
 from dialog.corpus.tokenized import SPLITS, TokenizedCorpus
 
-__all__ = ["show_part", "show_progress", "show_report"]
+__all__ = ["print_table", "show_part", "show_progress", "show_report"]
 
 _MOST_SHOWN = 10
 
@@ -49,7 +49,7 @@ def show_report(corpus: TokenizedCorpus) -> None:
     """Prints the report to the standard output: tables on a terminal, plain lines of text elsewhere."""
     console = Console()
     for title, header, rows in _tables(corpus):
-        _print(console, title, header, rows)
+        print_table(console, title, header, rows)
     for line in _notes(corpus):
         print(line)  # not by rich, which would wrap and colour it
 
@@ -62,7 +62,8 @@ def show_part(out: Path, part: dict[str, int]) -> None:
     )
 
 
-def _print(console: Console, title: str, header: list[str], rows: list[list[str]]) -> None:
+def print_table(console: Console, title: str, header: list[str], rows: list[list[str]]) -> None:
+    """A table on a terminal, plain lines with tabs elsewhere."""
     if not console.is_terminal:
         print(title)
         for row in ([header] if any(header) else []) + rows:
@@ -100,6 +101,19 @@ def _tables(corpus: TokenizedCorpus) -> Iterator[tuple[str, list[str], list[list
         "kept": "kept",
     }
     yield "Turns", ["", "turns"], [[name, f"{turns[key]:,}"] for key, name in said.items()]
+    messages = report.get("messages", {"read": 0})
+    if messages["read"]:
+        rows = [["read", f"{messages['read']:,}"]]
+        rows += [[f"left out: {reason}", f"{number:,}"] for reason, number in messages["left_out"].items()]
+        yield (
+            "Messages of chats",
+            ["", "messages"],
+            [*rows, ["turns read of them", f"{messages['as_turns']:,}"]],
+        )
+    masked = report.get("masked", {})
+    if masked:
+        rows = [[f"<{kind}>", f"{number:,}"] for kind, number in masked.items()]
+        yield "Masked", ["placeholder", "times"], rows
     header = ["split", "conversations", "turns", "trained or scored on", "tokens"]
     keys = ("conversations", "turns", "targets", "tokens")
     splits = report["splits"]
@@ -122,6 +136,14 @@ def _notes(corpus: TokenizedCorpus) -> Iterator[str]:
                 f"{found['conversations']:,} conversations of {one} stand in {other} too, but for case and "
                 f"punctuation (their ids are in {corpus.folder / 'corpus.json'})"
             )
+    for what, number in report.get("messages", {}).get("met", {}).items():
+        yield f"{number:,} times: {what}"
+    told = [each for each in report["files"] if each.get("details")]
+    yield from (
+        f"{each['path']}: {each['format']}; {'; '.join(each['details'])}" for each in told[:_MOST_SHOWN]
+    )
+    if len(told) > _MOST_SHOWN:
+        yield f"… and {len(told) - _MOST_SHOWN:,} more files, see {corpus.folder / 'corpus.json'}"
     if report["left_out"]:
         yield "Files left out:"
         yield from (f"  {line}" for line in report["left_out"])

@@ -3,19 +3,26 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
+from dialog.corpus.chats.cutting import ChatLog
+from dialog.corpus.chats.dates import ORDERS
+from dialog.corpus.chats.recognise import CHATS, find_chat, find_reader
+from dialog.corpus.chats.slack import is_slack_export
 from dialog.corpus.dailydialog import END_OF_UTTERANCE, DailyDialog
 from dialog.corpus.jsonl import JsonLines
+from dialog.corpus.masking import Masked
 from dialog.corpus.opening import PACKED
 from dialog.corpus.plain import PlainText, uses_names
 from dialog.corpus.records import LogFile, LogFormat
 from dialog.corpus.table import Columns, Table, find_delimiter
-from dialog.errors import LogFormatError
+from dialog.errors import LogFormatError, UsageError
 
 __all__ = ["FORMATS", "FormatOptions", "find_format", "is_known_file"]
 
-FORMATS = ("jsonl", "csv", "tsv", "plain", "dailydialog")
+FORMATS = ("jsonl", "csv", "tsv", "plain", "dailydialog", *CHATS)
 _BY_SUFFIX = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
-_KNOWN_SUFFIXES = {*_BY_SUFFIX, ".txt", ".log"}
+_KNOWN_SUFFIXES = {*_BY_SUFFIX, ".txt", ".log", ".json", ".mbox", ".weechatlog", ".zip"}
 _SAMPLE_BYTES = 1 << 18
 
 
@@ -27,6 +34,9 @@ class FormatOptions:
         name: one of FORMATS, or None to find out.
         column_conversation, column_speaker, column_text, column_time: columns of CSV/TSV; None to find out.
         names: whether lines of plain text begin with `Name: `: `auto`, `yes` or `no`.
+        silence: minutes without a message that end a conversation in exports of chat programs.
+        dates: the order of the numbers of dates in them: `dmy`, `mdy`, `ymd`, or `auto` to find out.
+        mask: whether what is private is replaced by placeholders, see `masking`.
     """
 
     name: str | None = None
@@ -35,6 +45,15 @@ class FormatOptions:
     column_text: str | None = None
     column_time: str | None = None
     names: str = "auto"
+    silence: float = 60.0
+    dates: str = "auto"
+    mask: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.silence > 0:
+            raise UsageError(f"--silence is {self.silence} minutes, but must be more than 0")
+        if self.dates not in ("auto", *ORDERS):
+            raise UsageError(f"--dates is {self.dates!r}, but must be auto, {', '.join(ORDERS)}")
 
     @property
     def columns(self) -> Columns:
@@ -48,17 +67,38 @@ def is_known_file(path: Path) -> bool:
 
 
 def find_format(file: LogFile, options: FormatOptions) -> LogFormat | None:
-    """Returns the format of a file; None for an empty one.
+    """Returns the format of a file, or of a folder that is one log; None for an empty one.
 
     Raises:
         LogFormatError: the file is binary or in no known format.
         LogError: it cannot be read.
     """
+    found = _find(file, options)
+    if found is None or not options.mask:
+        return found
+    return Masked(found, frozenset(found.names(file)) if isinstance(found, ChatLog) else frozenset())
+
+
+def _find(file: LogFile, options: FormatOptions) -> LogFormat | None:
+    if file.is_tree and (options.name == "slack" or is_slack_export(file)):
+        return _chat_log("slack", file, options)
+    if file.is_tree:
+        raise LogFormatError(f"{file.shown} is no export of Slack: name the files in it")
     sample = file.sample(_SAMPLE_BYTES)
     if not sample.strip():
         return None
-    _check_text(file.shown, sample)
-    name = options.name or _BY_SUFFIX.get(_suffix(file.path)) or _by_content(file.shown, sample, options)
+    chat = options.name if options.name in CHATS else None
+    if options.name is None and _suffix(Path(file.file_name)) not in _BY_SUFFIX:
+        chat = find_chat(sample, _lines(sample))
+    if chat != "mbox":  # a mail may hold any byte
+        _check_text(file.shown, sample)
+    if chat is not None:
+        return _chat_log(chat, file, options)
+    name = (
+        options.name
+        or _BY_SUFFIX.get(_suffix(Path(file.file_name)))
+        or _by_content(file.shown, sample, options)
+    )
     if name == "jsonl":
         return JsonLines()
     if name == "dailydialog":
@@ -74,11 +114,20 @@ def find_format(file: LogFile, options: FormatOptions) -> LogFormat | None:
     raise LogFormatError(f"there is no format {name!r}: choose one of {', '.join(FORMATS)}")
 
 
+def _chat_log(name: str, file: LogFile, options: FormatOptions) -> ChatLog:
+    reader = find_reader(name, file, None if options.dates == "auto" else options.dates)
+    return ChatLog(reader, options.silence * 60, keeps_media=options.mask)
+
+
 def _by_content(path: str, sample: bytes, options: FormatOptions) -> str:
     first = _first_line(sample)
     if first.startswith("{"):
+        if path.lower().endswith(".json") and not _is_json(first):
+            raise LogFormatError(
+                f"{path} holds one JSON value, in no known layout: make it JSON Lines, a conversation a line"
+            )
         return "jsonl"
-    if first.startswith("["):
+    if first.startswith("[") and first[1:].lstrip()[:1] in ("", "{", "[", '"', "]"):
         raise LogFormatError(
             f"{path} holds one JSON list, but JSON Lines are expected: write each conversation of the list "
             "on a line of its own"
@@ -90,6 +139,14 @@ def _by_content(path: str, sample: bytes, options: FormatOptions) -> str:
     if delimiter is not None and options.columns.fits(first, delimiter):
         return "tsv" if delimiter == "\t" else "csv"
     return "plain"
+
+
+def _is_json(line: str) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _suffix(path: Path) -> str:

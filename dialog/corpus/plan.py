@@ -33,7 +33,7 @@ class Plan:
         settings: those that its bytes depend on.
         split_by: `files`, `names` or `hash`.
         left_out: files of folders that are not read, each with the reason.
-        files: path, format, split and bytes of each file.
+        files: path, format, what was found out about its layout, split and bytes of each file.
         num_groups: see `segments.Group`.
         tokenizer: SHA-256 of the tokenizer that was given, None where one is trained.
         shard: part I of N; (1, 1) is all.
@@ -105,6 +105,7 @@ def make_plan(settings: Settings, sources: Sources) -> tuple[Plan, list[Group]]:
             {
                 "path": source.file.shown,
                 "format": source.log_format.name if source.log_format else "empty",
+                "details": list(getattr(source.log_format, "details", ())),
                 "split": source.split,
                 "bytes": source.file.num_bytes,
             }

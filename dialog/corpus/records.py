@@ -6,13 +6,15 @@ counted and skipped. A file that cannot be read on (a cut-off gzip file) stops e
 knows how much is lost.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple, Protocol
 
 from dialog.conversation import Conversation
+from dialog.corpus.archives import member_size, open_member
 from dialog.corpus.opening import PACKED, UNPACKING_ERRORS, open_remote, remote_info, unpacked
 from dialog.errors import LogError
 from dialog.text.tokenizer import without_surrogates
@@ -60,10 +62,12 @@ class Parsed:
     Attributes:
         conversation: not cleaned.
         roles: its speakers are the roles of a role/content log (user, assistant, system).
+        counts: what else the report adds up, by name; a conversation with counts and no turns is none.
     """
 
     conversation: Conversation
     roles: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,37 +78,62 @@ class LogFile:
         path: as it is opened; of an address, its path there.
         max_line_bytes: the longest line, and the longest conversation of several lines.
         url: its address, where it is not on this machine.
+        member: its name in the ZIP file `path`, where it is in one.
     """
 
     path: Path
     max_line_bytes: int
     url: str | None = None
+    member: str | None = None
 
     @property
     def num_bytes(self) -> int:
-        """Its size, as it lies on disk."""
-        return self.path.stat().st_size if self.url is None else remote_info(self.url)[0]
+        """Its size, as it lies on disk; of a folder that is one log, the size of all its files."""
+        if self.url is not None:
+            return remote_info(self.url)[0]
+        if self.member is not None:
+            return member_size(self.path, self.member)
+        return sum(path.stat().st_size for path in self._files())
 
     @property
     def version(self) -> str:
         """What tells that the file was changed."""
-        return str(self.path.stat().st_mtime_ns) if self.url is None else remote_info(self.url)[1]
+        if self.url is not None:
+            return remote_info(self.url)[1]
+        return str(max((path.stat().st_mtime_ns for path in self._files()), default=0))
+
+    def _files(self) -> list[Path]:
+        is_folder = self.path.is_dir()
+        return [path for path in self.path.rglob("*") if path.is_file()] if is_folder else [self.path]
 
     @property
     def is_packed(self) -> bool:
         """Whether its name says that it is compressed."""
-        return self.path.name.lower().endswith(PACKED)
+        return self.file_name.lower().endswith(PACKED)
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether many files are one log: a folder, or a ZIP file as a whole."""
+        if self.url is not None or self.member is not None:
+            return False
+        return self.path.is_dir() or self.path.suffix.lower() == ".zip"
+
+    @property
+    def file_name(self) -> str:
+        """Its name without the folder, also of one in a ZIP file."""
+        return self.path.name if self.member is None else PurePosixPath(self.member).name
 
     @property
     def name(self) -> str:
         """Its name without the folder and without the ending of packed files."""
-        name = without_surrogates(self.path.name)
+        name = without_surrogates(self.file_name)
         return name[: -len(Path(name).suffix)] if self.is_packed else name
 
     @property
     def shown(self) -> str:
         """The path as messages and the report have it; a name that is no UTF-8 can still be printed."""
-        return without_surrogates(self.url or str(self.path))
+        inner = "" if self.member is None else f"/{self.member}"
+        return without_surrogates((self.url or str(self.path)) + inner)
 
     def lines(self, progress: Callable[[int], None] | None = None) -> Iterator[Line]:
         """Yields the lines; memory stays within `max_line_bytes`.
@@ -134,7 +163,7 @@ class LogFile:
             raise LogError(f"{self.shown} cannot be read: {error.strerror or error}") from error
 
     def sample(self, num_bytes: int) -> bytes:
-        """Returns the file's first bytes, unpacked, without a byte order mark.
+        """Returns the file's first bytes, all for -1; unpacked, without a byte order mark.
 
         Raises:
             LogError: as `lines`.
@@ -149,6 +178,14 @@ class LogFile:
         except OSError as error:
             raise LogError(f"{self.shown} cannot be read: {error.strerror or error}") from error
 
+    def content(self) -> bytes:
+        """Returns all of the file, unpacked, without a byte order mark: for formats that are one value.
+
+        Raises:
+            LogError: as `lines`.
+        """
+        return self.sample(-1)
+
     def _line(self, number: int, content: bytes, stream: BinaryIO) -> Line:
         too_long = len(content) > self.max_line_bytes and not content.endswith(b"\n")
         if too_long:
@@ -161,11 +198,13 @@ class LogFile:
 
     @contextmanager
     def _open(self) -> Iterator[tuple[BinaryIO, Callable[[], int]]]:
-        with (
-            self.path.open("rb") if self.url is None else open_remote(self.url) as file,
-            unpacked(file) as stream,
-        ):
+        with self._raw() as file, unpacked(file) as stream:
             yield stream, file.tell
+
+    def _raw(self) -> AbstractContextManager[io.BufferedReader]:
+        if self.member is not None:
+            return open_member(self.path, self.member)
+        return self.path.open("rb") if self.url is None else open_remote(self.url)
 
 
 class LogFormat(Protocol):

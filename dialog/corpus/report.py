@@ -66,6 +66,7 @@ def build_report(
 
     conversations: read = kept + each of dropped; records = read + bad.
     turns: read = kept + system + empty + joined + those of dropped conversations.
+    messages (of exports of chat programs): read = as turns + left out for each reason.
     """
     kept = sum(sizes["conversations"] for sizes in splits.values())
     turns = sum(sizes["turns"] for sizes in splits.values())
@@ -85,8 +86,23 @@ def build_report(
             "of_dropped": counts["turns_of_dropped"],
         },
         "texts": {"normalised": counts["texts_normalised"], "repaired": counts["texts_repaired"]},
+        "messages": {
+            "read": counts["messages_read"],
+            "as_turns": counts["messages_as_turns"],
+            "left_out": _named(counts, "messages_left_out/"),
+            "met": _named(counts, "met/"),
+        },
+        "masked": _named(counts, "masked/"),
         "splits": {"by": plan.split_by, **splits},
         "in_two_splits": {name: {"conversations": len(ids), "ids": ids} for name, ids in leaks.items()},
-        "files": [{name: file[name] for name in ("path", "format", "split")} for file in plan.files],
+        "files": [
+            {name: file.get(name) for name in ("path", "format", "details", "split")} for file in plan.files
+        ],
         "left_out": plan.left_out,
     }
+
+
+def _named(counts: Counts, prefix: str) -> dict[str, int]:
+    """The counts whose names begin with `prefix`, without it, the largest first."""
+    found = {key.removeprefix(prefix): number for key, number in counts.items() if key.startswith(prefix)}
+    return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from glob import glob
 from pathlib import Path, PurePosixPath
 
+from dialog.corpus.archives import list_members
+from dialog.corpus.chats.slack import is_slack_export
 from dialog.corpus.formats import FormatOptions, find_format, is_known_file
 from dialog.corpus.opening import find_remote, is_glob, is_url
 from dialog.corpus.records import LogFile, LogFormat
@@ -76,7 +78,7 @@ def find_sources(
     left_out: list[str] = []
     for split, path in pairs:
         for root, files, shown in _files_of(str(path)):
-            logs_found = [LogFile(file, max_line_bytes, url) for file, url in files]
+            logs_found = [LogFile(file, max_line_bytes, url, member) for file, url, member in files]
             sources = _of_files(logs_found, shown, split, options, left_out)
             found += sources
             roots += [(source.file.path, root) for source in sources]
@@ -94,7 +96,7 @@ def find_sources(
     return Sources(found, left_out, "hash")
 
 
-_Files = list[tuple[Path, str | None]]
+_Files = list[tuple[Path, str | None, str | None]]  # path, address, name in a ZIP file
 
 
 def _files_of(name: str) -> Iterator[tuple[Path, _Files, str | None]]:
@@ -102,9 +104,10 @@ def _files_of(name: str) -> Iterator[tuple[Path, _Files, str | None]]:
     if is_url(name):
         root, remote = find_remote(name)
         if remote is None:
-            yield root, [(root / PurePosixPath(name).name, name)], None
+            yield root, [(root / PurePosixPath(name).name, name, None)], None
         else:
-            yield root, [(path, url) for path, url in remote if is_known_file(path) or is_glob(name)], name
+            chosen = [(path, url) for path, url in remote if is_known_file(path) or is_glob(name)]
+            yield root, [(path, url, None) for path, url in chosen], name
         return
     path = Path(name)
     if not path.exists() and is_glob(name):
@@ -118,11 +121,28 @@ def _files_of(name: str) -> Iterator[tuple[Path, _Files, str | None]]:
         raise LogError(f"{path} does not exist: check the path")
     if not path.is_dir() and not path.is_file():
         raise LogError(f"{path} is no file that can be read twice: write its content to a file first")
-    if path.is_dir():
+    if is_slack_export(LogFile(path, 0)) and (path.is_dir() or _is_zip(path)):
+        yield path.parent, [(path, None, None)], None
+    elif path.is_dir():
         known = sorted(file for file in path.rglob("*") if file.is_file() and is_known_file(file))
-        yield path, [(file, None) for file in known], name
+        yield path, [each for file in known for each in _opened(file)], name
     else:
-        yield path, [(path, None)], None
+        yield path, _opened(path), name if _is_zip(path) else None
+
+
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip"
+
+
+def _opened(path: Path) -> _Files:
+    """A file, or the logs in it where it is a ZIP file."""
+    if not _is_zip(path) or is_slack_export(LogFile(path, 0)):
+        return [(path, None, None)]
+    return [
+        (path, None, name)
+        for name in list_members(path)
+        if is_known_file(Path(name)) and not _is_zip(Path(name))
+    ]
 
 
 def _of_files(

@@ -135,6 +135,9 @@ def _clean_rows(
         except BadRecord as error:
             bad.append((record.line, str(error)))
             continue
+        counts.update(parsed.counts)
+        if parsed.counts and not parsed.conversation.turns:
+            continue  # what an export holds after its last conversation, or one of media alone
         for turn in parsed.conversation.turns:
             speakers[turn.speaker] += 1
         row = clean(parsed, chunk.reply_as, counts)
@@ -171,13 +174,16 @@ def tokenise_batch(task: TokenTask) -> bytes:
 
 def _tokenised(batch: pa.RecordBatch, tokenizer: Path) -> pa.RecordBatch:
     texts = batch.column("texts")
-    utterances = pa.ListArray.from_arrays(texts.offsets, _encoder(tokenizer).encode(texts.values))
+    utterances = pa.ListArray.from_arrays(
+        texts.offsets, _encoder(tokenizer, tokenizer.stat().st_mtime_ns).encode(texts.values)
+    )
     columns = [utterances if name == "texts" else batch.column(name) for name in batch.schema.names]
     return pa.record_batch(columns, schema=TOKEN_SCHEMA)
 
 
 @lru_cache(maxsize=1)
-def _encoder(path: Path) -> BatchEncoder:
+def _encoder(path: Path, version: int) -> BatchEncoder:
+    """The encoder of a file; a later run in this process may have written another one under the same name."""
     return BatchEncoder.load(path)
 
 

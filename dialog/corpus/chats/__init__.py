@@ -1,0 +1,1 @@
+"""Exports of chat programs: a reader a format gives single messages, `cutting` makes conversations of them."""
