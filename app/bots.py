@@ -1,5 +1,6 @@
 """Named engines, each loaded once, when it is first asked for: the page and the API share them."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.settings import Serving
 from app.shipped import run_path, shipped_models
-from dialog.errors import DialogError, RunFolderError
+from dialog.errors import ConfigError, DialogError, RunFolderError
 from dialog.models.registry import check_answers
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Bots:
 
         Raises:
             RunFolderError: one of them is not there, or none is named and none is shipped.
-            UsageError: one of them is of a kind that answers nothing.
+            UsageError: one of them is of a kind that answers nothing, or has no decoder for int8.
         """
         folders: dict[str, Path] = {}
         for run in runs:
@@ -50,6 +51,9 @@ class Bots:
                 name += "'"
             folders[name] = folder
         folders = folders or shipped_models()
+        if serving is not None and serving.int8:
+            for folder in folders.values():
+                _check_int8(folder)
         if not folders:
             raise RunFolderError(
                 "there is no shipped model; name the folder of a trained run: hred serve RUN"
@@ -146,3 +150,16 @@ def _check_answers(folder: Path) -> None:
         return
     if isinstance(name, str):
         check_answers(name, direction, folder)
+
+
+def _check_int8(folder: Path) -> None:
+    """Checks by a run's own `config.json` that it can decode in int8; what cannot be read is told later."""
+    from dialog.models.int8 import check_int8
+
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+        name, settings = config["model"], dict(config["settings"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    with contextlib.suppress(ConfigError):
+        check_int8(name, settings, folder)

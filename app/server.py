@@ -1,78 +1,28 @@
-"""The server of page and API: FastAPI around Gradio, a cookie that says whose chats are whose, strict headers."""
+"""The server of page and API: FastAPI around Gradio, and around both the guards of `app.access`."""
 
-import contextlib
 import os
-import secrets
 import socket
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import SimpleCookie
 from typing import Any
 
+from app.access import GradioGate, Rules, guard
 from app.bots import Bots
 from app.settings import Settings
-from app.web.chats import COOKIE
 from dialog.errors import UsageError
 
 __all__ = ["make_server_app", "run_server"]
 
-_HEADERS = {
-    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
-    "connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'; form-action 'self'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-}
-_CLOSED = ("/gradio_api/upload", "/gradio_api/proxy", "/gradio_api/file=")
-"""Routes that Gradio opens to everybody and that this page has no use for."""
-
 _UNREAD_MILLISECONDS = 60_000
 """A reader that takes nothing for so long loses its connection."""
 
-_Scope = MutableMapping[str, Any]
-_Message = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Message]]
-_Send = Callable[[_Message], Awaitable[None]]
 
-
-class _Guard:
-    """ASGI middleware: closes unused routes, adds headers, gives each new browser a random cookie."""
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        if scope["type"] != "http":
-            await self._inner(scope, receive, send)
-            return
-        if scope["path"].startswith(_CLOSED):
-            await send({"type": "http.response.start", "status": 403, "headers": []})
-            await send({"type": "http.response.body", "body": b"this route is closed\n"})
-            return
-        headers = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-        if scope["path"] == "/" and COOKIE not in _cookies(scope):
-            value = f"{COOKIE}={secrets.token_urlsafe(32)}; HttpOnly; SameSite=Lax; Path=/; Max-Age=63072000"
-            headers.append((b"set-cookie", value.encode()))
-
-        async def send_with_headers(message: _Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", []), *headers]}
-            await send(message)
-
-        await self._inner(scope, receive, send_with_headers)
-
-
-def _cookies(scope: _Scope) -> SimpleCookie:
-    cookies = SimpleCookie()
-    for name, value in scope["headers"]:
-        if name == b"cookie":
-            with contextlib.suppress(Exception):  # a malformed cookie counts as none
-                cookies.load(value.decode("latin-1"))
-    return cookies
-
-
-def make_server_app(bots: Bots, database_url: str) -> Any:
+def make_server_app(bots: Bots, database_url: str, rules: Rules | None = None) -> Any:
     """Returns the ASGI application: the API at `/api`, the page at `/`, its store at `database_url`.
+
+    Args:
+        bots: who replies.
+        database_url: of the store.
+        rules: who may reach it; everybody on this machine when None.
 
     Raises:
         StoreError: the store cannot be opened.
@@ -92,19 +42,37 @@ def make_server_app(bots: Bots, database_url: str) -> Any:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(make_router(bots))
     app.include_router(make_sessions_router(stores))
-    return _Guard(mount_page(app, bots, store))
+    return guard(_with_gate(mount_page(app, bots, store)), rules or Rules(), store)
 
 
-def run_server(bots: Bots, settings: Settings, host: str, port: int) -> None:
+def _with_gate(server: Any) -> Any:
+    """Puts the gate between a FastAPI application and the Gradio that is mounted in it."""
+    from starlette.routing import Mount
+
+    mounts = [route for route in server.routes if isinstance(route, Mount)]
+    assert len(mounts) == 1, "Gradio is the one application that is mounted"
+    mounts[0].app = GradioGate(mounts[0].app)
+    return server
+
+
+def run_server(bots: Bots, settings: Settings, host: str, port: int, rules: Rules | None = None) -> None:
     """Serves page and API until it is interrupted.
+
+    Args:
+        bots: who replies.
+        settings: where the store is.
+        host: the address to listen on.
+        port: the port; 0 takes a free one.
+        rules: who may reach it; those of the address and the environment when None.
 
     Raises:
         UsageError: the port is taken or the address is not this machine's.
         StoreError: the store cannot be opened.
     """
+    rules = rules or Rules.make(host)
     listening = _listen(host, port)
     threading.Thread(target=bots.load_all, name="load-models", daemon=True).start()
-    app = make_server_app(bots, settings.database_url)
+    app = make_server_app(bots, settings.database_url, rules)
 
     import uvicorn
 
@@ -113,8 +81,10 @@ def run_server(bots: Bots, settings: Settings, host: str, port: int) -> None:
     print(
         f"{address}   ({', '.join(bots.names)}; chats are kept in the store {place}; Ctrl-C ends)", flush=True
     )
-    # An open page holds a connection; at the end nobody waits for it.
-    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+    # An open page holds a connection; at the end nobody waits for it. Forwarded headers are `app.access`'s matter.
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_graceful_shutdown=2, proxy_headers=False, server_header=False
+    )
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:

@@ -30,6 +30,16 @@ def serve(
     max_waiting: Annotated[
         int, typer.Option(min=1, help="Requests that may wait; further ones are told to try again.")
     ] = 1024,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A name, besides the loopback's, by which the server is reached (HRED_HOSTS)."),
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An address or network of a proxy whose forwarded headers count (HRED_TRUSTED_PROXIES)."
+        ),
+    ] = None,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines in; there is no login.")
     ] = False,
@@ -41,6 +51,7 @@ def serve(
     from dialog.decoding.threads import let_waiting_threads_sleep
 
     let_waiting_threads_sleep()
+    from app.access import Rules
     from app.bots import Bots
     from app.server import run_server
     from app.settings import Serving, Settings
@@ -51,5 +62,6 @@ def serve(
             f"{host} would let other machines in, and the page has no login; serve on 127.0.0.1, or add "
             "--allow-remote if everybody who reaches this machine may chat"
         )
+    rules = Rules.make(host, hosts=allowed_host or (), proxies=trusted_proxy or ())
     serving = Serving(max_rows, max_waiting, int8=int8)
-    run_server(Bots.of(runs or [], serving), Settings.from_environment(), host, port)
+    run_server(Bots.of(runs or [], serving), Settings.from_environment(), host, port, rules)

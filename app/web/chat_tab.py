@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.store import StoredMessage
 from app.web import show
-from app.web.chats import COOKIE, Chats, Partial
+from app.web.chats import Chats, Partial
 from app.web.controls import build_sampling, new_id, read_sampling, read_seed
 from app.web.showing import Pages, Showing
 from dialog.errors import DialogError
@@ -135,7 +135,7 @@ class _Handlers:
         return self._guarded(request, turned)
 
     def _owner(self, request: gr.Request) -> str:
-        return self._chats.owner(request.cookies.get(COOKIE))
+        return self._chats.owner(request)
 
     def _guarded(self, request: gr.Request, action: Any) -> tuple[Any, ...]:
         try:

@@ -1,8 +1,8 @@
 """What the page does, without its looks: sends messages, stores replies, lists chats.
 
 Everything is read from the store at each call; the browser sends ids only, and each id is checked
-against the owner that its cookie names. The one thing kept in memory is which replies are being decoded,
-so that they can be stopped.
+against the owner that `app.access` found by its cookie. The one thing kept in memory is which replies are
+being decoded, so that they can be stopped.
 """
 
 import contextlib
@@ -11,16 +11,15 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from app.access import owner_of
 from app.bots import Bots
 from app.store import Store, StoredMessage, StoredSession
 from dialog.decoding.replies import Reply, Sampling
 from dialog.errors import DialogError, StoreError, UsageError
 
-__all__ = ["COOKIE", "MAX_CHARACTERS", "Chats", "Partial"]
-
-COOKIE = "hred_owner"
-"""The cookie that says whose chats are whose; the server sets it."""
+__all__ = ["MAX_CHARACTERS", "Chats", "Partial"]
 
 MAX_CHARACTERS = 20_000
 _PIECE_SECONDS = 0.1
@@ -56,15 +55,16 @@ class Chats:
         self._begun: dict[tuple[str, str], str] = {}  # chats by owner and the id of their first message
         self._begins = threading.Lock()
 
-    def owner(self, token: str | None) -> str:
-        """Returns the owner that a cookie names.
+    def owner(self, request: Any) -> str:
+        """Returns whose chats an event of the page means; `app.access` has found it out.
 
         Raises:
-            StoreError: there is no cookie.
+            StoreError: the browser sends no cookie.
         """
-        if not token:
+        owner = owner_of(request)
+        if owner is None:
             raise StoreError("the browser sent no cookie, by which chats are told apart; allow it and reload")
-        return self._store.owner_for(token)
+        return owner
 
     def sessions(self, owner: str) -> Sequence[StoredSession]:
         """Returns the owner's chats, the latest first."""

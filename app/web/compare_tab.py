@@ -7,7 +7,7 @@ import gradio as gr
 
 from app.store import StoredMessage
 from app.web import show
-from app.web.chats import COOKIE, Chats
+from app.web.chats import Chats
 from app.web.controls import build_sampling, new_id, read_sampling, read_seed
 from dialog.errors import DialogError
 
@@ -43,7 +43,7 @@ class _Handlers:
             yield *_UNCHANGED, *columns
             return
         try:
-            owner = self._chats.owner(request.cookies.get(COOKIE))
+            owner = self._chats.owner(request)
             sampling, seed = read_sampling(tuple(values)), read_seed(tuple(values))
             if session_id and chosen:
                 self._chats.choose(owner, session_id, chosen)

@@ -75,6 +75,7 @@ def mount_page(server: Any, bots: Bots, store: Store) -> Any:
     page = build_page(bots, store)
     page.queue(default_concurrency_limit=16, max_size=256, api_open=False)
     server.add_middleware(InLanguage, head=f"<script>{read_asset('page.js')}</script>")
+    page.run_history = False  # Gradio's own, in the browser or at Hugging Face
     return gr.mount_gradio_app(
         server,
         page,

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from app.bots import Bots
+from app.settings import Serving
 from dialog.errors import RunFolderError, UsageError
 from dialog.models.registry import build_model
 from dialog.run_folder import save_run
@@ -80,3 +81,19 @@ def test_a_config_that_cannot_be_read_is_told_when_the_run_is_loaded(tmp_path, t
     bots = Bots.of([str(tmp_path)])
     with pytest.raises(RunFolderError):
         bots.engine(bots.names[0])
+
+
+def test_a_run_that_int8_is_not_for_is_refused_before_the_page_opens(folder, tmp_path):
+    serving = Serving(int8=True)
+    assert Bots.of([str(folder)], serving).names == ["hred"]  # GRU layers under attention=general
+    config = json.loads((folder / "config.json").read_text())
+    config["settings"]["decoder_cell"] = "lstm"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        UsageError, match=r"HRED has no decoder that int8 is written for .* leave --int8 out"
+    ) as refused:
+        Bots.of([str(folder), str(tmp_path)], serving)
+    assert str(tmp_path) in str(refused.value)
+    assert len(Bots.of([str(tmp_path)]).names) == 1  # in float32 it answers
+    (tmp_path / "config.json").write_text('{"model": "nothing", "settings": {}}')
+    assert len(Bots.of([str(tmp_path)], serving).names) == 1  # is told when it is loaded

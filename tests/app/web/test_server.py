@@ -13,7 +13,7 @@ def answer(server, method, path, headers=None):
     connection = http.client.HTTPConnection(host, int(port), timeout=30)
     connection.request(method, path, headers=headers or {})
     response = connection.getresponse()
-    response.read()
+    response.body = response.read()
     connection.close()
     return response
 
@@ -24,10 +24,31 @@ def answer(server, method, path, headers=None):
         ("POST", "/gradio_api/upload"),
         ("GET", "/gradio_api/proxy=http://203.0.113.9/"),
         ("GET", "/gradio_api/file=/etc/passwd"),
+        ("GET", "/config"),
+        ("GET", "/gradio_api/info"),
+        ("POST", "/gradio_api/run/send"),
     ],
 )
 def test_routes_without_use_are_closed(server, method, path):
-    assert answer(server, method, path).status == 403
+    assert answer(server, method, path).status == 404
+
+
+def test_a_strange_name_and_a_foreign_page_are_refused(server):
+    assert answer(server, "GET", "/", {"Host": "evil.example"}).status == 400
+    assert answer(server, "POST", "/api/reply", {"Origin": "http://evil.example"}).status == 403
+    read = answer(server, "GET", "/api/models", {"Origin": "http://localhost:3000"})
+    assert read.status == 200 and read.getheader("access-control-allow-origin") is None
+
+
+def test_forwarded_headers_of_nobody_change_nothing(server):
+    headers = {
+        "X-Forwarded-Host": "evil.example",
+        "X-Gradio-Server": "http://evil.example",
+        "X-Forwarded-Proto": "https",
+    }
+    read = answer(server, "GET", "/", headers)
+    assert read.status == 200 and b"evil.example" not in read.body
+    assert "Secure" not in read.getheader("set-cookie")
 
 
 def test_a_new_browser_gets_a_cookie_that_scripts_cannot_read_and_keeps_it(server):
