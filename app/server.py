@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import threading
 from typing import Any
 
@@ -30,8 +31,11 @@ def make_server_app(bots: Bots, database_url: str, rules: Rules | None = None) -
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: nothing leaves this machine
     from app.store import Store, Stores, TemporaryStore
 
+    rules = rules or Rules()
     store = Store.open(database_url)
     stores = Stores(store, TemporaryStore(bots.forget))
+    if rules.requires_login and not store.users():
+        print("nobody can log in yet; make a user: hred users add NAME", file=sys.stderr, flush=True)
 
     from fastapi import FastAPI
 
@@ -42,16 +46,15 @@ def make_server_app(bots: Bots, database_url: str, rules: Rules | None = None) -
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(make_router(bots))
     app.include_router(make_sessions_router(stores))
-    return guard(_with_gate(mount_page(app, bots, store)), rules or Rules(), store)
+    return guard(_with_gate(mount_page(app, bots, store)), rules, store)
 
 
 def _with_gate(server: Any) -> Any:
     """Puts the gate between a FastAPI application and the Gradio that is mounted in it."""
     from starlette.routing import Mount
 
-    mounts = [route for route in server.routes if isinstance(route, Mount)]
-    assert len(mounts) == 1, "Gradio is the one application that is mounted"
-    mounts[0].app = GradioGate(mounts[0].app)
+    (gradio,) = [route for route in server.routes if isinstance(route, Mount) and not route.path]
+    gradio.app = GradioGate(gradio.app)
     return server
 
 

@@ -4,12 +4,12 @@ from app.access.asgi import App, Receive, Scope, Send
 from app.access.gate import GradioGate
 from app.access.headers import StrictHeaders
 from app.access.hosts import OwnHost
-from app.access.identity import GUEST_COOKIE, Identity, People, is_admin, owner_of, user_of
+from app.access.identity import GUEST_COOKIE, Identity, People, gradio_user, is_admin, owner_of, user_of
 from app.access.limits import RateLimit
 from app.access.proxies import Forwarding
 from app.access.rules import Rules
 
-__all__ = ["GUEST_COOKIE", "GradioGate", "Rules", "guard", "is_admin", "owner_of", "user_of"]
+__all__ = ["GUEST_COOKIE", "GradioGate", "Rules", "gradio_user", "guard", "is_admin", "owner_of", "user_of"]
 
 
 def guard(inner: App, rules: Rules, people: People) -> App:

@@ -22,7 +22,17 @@ from app.access.logins import LOGIN_SECONDS, Door, KnownUser, LoginStore, TooSoo
 from app.access.texts import Text, is_api, language_of, tell
 from dialog.errors import DialogError
 
-__all__ = ["GUEST_COOKIE", "LOGIN_COOKIE", "Caller", "Identity", "People", "is_admin", "owner_of", "user_of"]
+__all__ = [
+    "GUEST_COOKIE",
+    "LOGIN_COOKIE",
+    "Caller",
+    "Identity",
+    "People",
+    "gradio_user",
+    "is_admin",
+    "owner_of",
+    "user_of",
+]
 
 GUEST_COOKIE = "hred_owner"
 """Tells guests apart where no login is demanded."""
@@ -265,6 +275,12 @@ def owner_of(request: Any) -> str | None:
 def user_of(request: Any) -> str | None:
     """Returns the user's name of such a request; None for a guest."""
     return getattr(getattr(request, "state", None), "user", None)
+
+
+def gradio_user(request: Any) -> str | None:
+    """Returns the name that Gradio is told (its `auth_dependency`); None, which it refuses, without a guard."""
+    passed = getattr(getattr(request, "state", None), "is_admin", None) is not None
+    return (user_of(request) or "guest") if passed else None
 
 
 def is_admin(request: Any) -> bool:

@@ -35,6 +35,8 @@ COMMANDS = (
     "ranking",
     "serve",
     "sessions",
+    "users",
+    "keys",
     "export",
 )
 """Each is of that name in `app/cli/<name>.py`: a function, or a Typer that has commands of its own."""

@@ -1,4 +1,4 @@
-"""`hred serve`: the page, on this machine."""
+"""`hred serve`: the page, on this machine, or with logins for others."""
 
 from typing import Annotated
 
@@ -40,9 +40,15 @@ def serve(
             help="An address or network of a proxy whose forwarded headers count (HRED_TRUSTED_PROXIES)."
         ),
     ] = None,
-    allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Let other machines in; there is no login.")
+    require_login: Annotated[
+        bool,
+        typer.Option(
+            "--require-login",
+            help="Demand a login and keys on this machine's own address, too (HRED_REQUIRE_LOGIN=1); "
+            "another address always does.",
+        ),
     ] = False,
+    allow_remote: Annotated[bool, typer.Option("--allow-remote", hidden=True)] = False,
 ) -> None:
     """Open the page: chat with the models, and compare them side by side.
 
@@ -57,11 +63,13 @@ def serve(
     from app.settings import Serving, Settings
     from dialog.errors import UsageError
 
-    if host not in ("127.0.0.1", "localhost", "::1") and not allow_remote:
+    if allow_remote:
         raise UsageError(
-            f"{host} would let other machines in, and the page has no login; serve on 127.0.0.1, or add "
-            "--allow-remote if everybody who reaches this machine may chat"
+            "--allow-remote is gone: an address that other machines reach now demands a login; make a user by "
+            "`hred users add NAME`, and leave the option out"
         )
-    rules = Rules.make(host, hosts=allowed_host or (), proxies=trusted_proxy or ())
+    rules = Rules.make(
+        host, require_login=require_login, hosts=allowed_host or (), proxies=trusted_proxy or ()
+    )
     serving = Serving(max_rows, max_waiting, int8=int8)
     run_server(Bots.of(runs or [], serving), Settings.from_environment(), host, port, rules)

@@ -1,16 +1,19 @@
 """The store's calls on who may come in: users, their logins, keys of the API, and failed tries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session as Transaction
 
 from app.store import queries
 from app.store.base import StoreBase
 from app.store.owners import hash_of
 from app.store.records import checked_text
 from app.store.search_text import search_form
-from app.store.tables import ApiKeyRow, LoginRow, OwnerRow, UserRow
+from app.store.tables import ApiKeyRow, FailedLoginRow, LoginRow, OwnerRow, SessionRow, UserRow, VoteRow
 from dialog.errors import StoreError
 
 __all__ = ["AccessCalls", "ApiKey", "User"]
@@ -104,6 +107,80 @@ class AccessCalls(StoreBase):
         with self._reads() as transaction:
             return tuple(map(_user_record, transaction.scalars(select(UserRow).order_by(UserRow.name_key))))
 
+    def set_password(self, user_id: str, password_hash: str) -> None:
+        """Gives a user another password, and ends every login that was made with the one before."""
+        with self._writes() as transaction:
+            changed = transaction.get(UserRow, user_id)
+            if changed is None:
+                raise StoreError("there is no such user; `hred users list` shows those that there are")
+            changed.password_hash = password_hash
+            transaction.execute(delete(LoginRow).where(LoginRow.user_id == user_id))
+
+    def remove_user(self, user_id: str) -> None:
+        """Removes a user with their logins and keys; chats go before, by `delete_session`.
+
+        Raises:
+            StoreError: there is no such user, or chats of theirs are left.
+        """
+        with self._writes() as transaction:
+            row = transaction.get(UserRow, user_id)
+            if row is None:
+                raise StoreError("there is no such user; `hred users list` shows those that there are")
+            owner = transaction.scalar(select(OwnerRow).where(OwnerRow.user_id == user_id))
+            if owner is not None:
+                left = select(func.count()).select_from(SessionRow).where(SessionRow.owner_id == owner.id)
+                count = transaction.scalar(left)
+                if count:
+                    raise StoreError(f"{row.name} still has {count} chats; delete them first")
+                transaction.execute(delete(ApiKeyRow).where(ApiKeyRow.owner_id == owner.id))
+                transaction.execute(delete(VoteRow).where(VoteRow.voter_id == owner.id))
+                transaction.delete(owner)
+                transaction.flush()
+            transaction.execute(delete(LoginRow).where(LoginRow.user_id == user_id))
+            transaction.delete(row)
+
+    def login_failures(self, subjects: Sequence[str]) -> dict[str, tuple[int, datetime]]:
+        """Returns how often logging in has failed for each of some subjects, and when last.
+
+        Args:
+            subjects: whatever tries are counted by, as `name ann`; only a hash is kept.
+        """
+        by_hash = {hash_of(subject): subject for subject in subjects}
+        statement = select(FailedLoginRow).where(FailedLoginRow.subject_hash.in_(by_hash))
+        with self._reads() as transaction:
+            rows = transaction.scalars(statement)
+            return {by_hash[row.subject_hash]: (row.failures, row.last_at) for row in rows}
+
+    def count_login_failure(self, subjects: Sequence[str], forget_before: datetime) -> None:
+        """Counts one failure more for each subject.
+
+        Args:
+            subjects: as of `login_failures`.
+            forget_before: counts whose last failure was earlier are forgotten, everybody's.
+        """
+        for subject in subjects:
+            with self._writes() as transaction:
+                transaction.execute(delete(FailedLoginRow).where(FailedLoginRow.last_at < forget_before))
+                self._count_one(transaction, hash_of(subject))
+
+    def _count_one(self, transaction: Transaction, subject_hash: str) -> None:
+        """Adds in the database, not here: two servers that count at once count two."""
+        more = {"failures": FailedLoginRow.failures + 1, "last_at": queries.now()}
+        counting = update(FailedLoginRow).where(FailedLoginRow.subject_hash == subject_hash).values(more)
+        if transaction.connection().execute(counting).rowcount:
+            return
+        try:
+            with transaction.begin_nested():
+                transaction.add(FailedLoginRow(subject_hash=subject_hash, failures=1, last_at=queries.now()))
+        except IntegrityError:  # another server was first
+            transaction.connection().execute(counting)
+
+    def forget_login_failures(self, subjects: Sequence[str]) -> None:
+        """Forgets the failures of each subject."""
+        gone = FailedLoginRow.subject_hash.in_([hash_of(subject) for subject in subjects])
+        with self._writes() as transaction:
+            transaction.execute(delete(FailedLoginRow).where(gone))
+
     def add_login(self, user_id: str, token: str, expires_at: datetime) -> None:
         """Keeps that whoever holds a token is logged in as a user until a time."""
         with self._writes() as transaction:
@@ -167,7 +244,7 @@ class AccessCalls(StoreBase):
                 used.last_used_at = time
         return row.owner_id
 
-    def keys(self, owner: str | None = None) -> tuple[ApiKey, ...]:
+    def api_keys(self, owner: str | None = None) -> tuple[ApiKey, ...]:
         """Returns the keys of an owner, or all of them, the oldest first; revoked ones, too."""
         statement = select(ApiKeyRow).order_by(ApiKeyRow.created_at, ApiKeyRow.id)
         if owner is not None:

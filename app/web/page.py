@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.access import gradio_user
 from app.bots import Bots
 from app.store import Store
 from app.web.assets import read_asset
@@ -85,4 +86,5 @@ def mount_page(server: Any, bots: Bots, store: Store) -> Any:
         max_file_size=1,
         i18n=translations(),
         css=read_asset("page.css"),
+        auth_dependency=gradio_user,
     )

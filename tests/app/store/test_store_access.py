@@ -62,11 +62,11 @@ def test_a_key_counts_until_it_is_revoked_and_is_not_kept(store: Store, owner: s
     assert (key.last_used_at, key.revoked_at) == (None, None)
     assert store.owner_of_key("hred-secret-key") == owner
     assert store.owner_of_key("hred-other-key") is None
-    (used,) = store.keys(owner)
+    (used,) = store.api_keys(owner)
     assert used.last_used_at is not None
     store.revoke_key(key.id)
     assert store.owner_of_key("hred-secret-key") is None
-    assert store.keys(store.owner_for("another cookie")) == ()
+    assert store.api_keys(store.owner_for("another cookie")) == ()
     with pytest.raises(StoreError, match="no key"):
         store.revoke_key("nonsense")
     with store._reads() as transaction:

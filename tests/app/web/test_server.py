@@ -86,10 +86,10 @@ def test_a_taken_port_is_one_sentence_with_the_command_that_helps(run_folders):
     assert done.stderr.count("\n") == 1 and "hred serve --port" in done.stderr
 
 
-def test_other_machines_are_let_in_only_on_purpose(run_folders):
-    done = serve(run_folders[0], "--host", "0.0.0.0")
+def test_the_option_that_let_everybody_in_is_gone(run_folders):
+    done = serve(run_folders[0], "--host", "0.0.0.0", "--allow-remote")
     assert done.returncode == 2
-    assert "--allow-remote" in done.stderr
+    assert "--allow-remote is gone" in done.stderr and "hred users add" in done.stderr
 
 
 def test_a_run_that_is_not_there_is_one_sentence():
