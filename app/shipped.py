@@ -1,24 +1,40 @@
-"""The models that come with this project, found in a checkout and in an installed package alike."""
+"""The models and conversations that come with this project, found in a checkout and in an installed package alike."""
 
 from importlib import resources
 from pathlib import Path
 
-from dialog.errors import RunFolderError
+from dialog.errors import LogError, RunFolderError
 
-__all__ = ["run_path", "shipped_models"]
+__all__ = ["run_path", "shipped_conversations", "shipped_models"]
 
 _ORDER = ("seq2seq", "hred", "vhred")
 
 
 def shipped_models() -> dict[str, Path]:
     """Returns the shipped run folders by name, in the order in which the models grow out of one another."""
-    package = Path(str(resources.files("app")))
-    # Installed, the folder `data/` stands inside the package; in a checkout it stands beside it.
-    models = next((p for p in (package / "data/models", package.parent / "data/models") if p.is_dir()), None)
+    models = _data("models")
     folders = sorted(models.iterdir()) if models else []
     folders = [folder for folder in folders if (folder / "manifest.json").is_file()]
     folders.sort(key=lambda folder: _ORDER.index(folder.name) if folder.name in _ORDER else len(_ORDER))
     return {folder.name: folder for folder in folders}
+
+
+def shipped_conversations(language: str) -> Path:
+    """Returns the folder of the conversations in a language, `en` or `ja`.
+
+    Raises:
+        LogError: it is not there.
+    """
+    folder = _data("conversations")
+    if folder is None or not (folder / language).is_dir():
+        raise LogError(f"no conversations in {language!r} came with this installation: install it again")
+    return folder / language
+
+
+def _data(name: str) -> Path | None:
+    # Installed, the folder `data/` stands inside the package; in a checkout it stands beside it.
+    package = Path(str(resources.files("app")))
+    return next((p for p in (package / "data" / name, package.parent / "data" / name) if p.is_dir()), None)
 
 
 def run_path(run: str) -> Path:

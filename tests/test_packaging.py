@@ -125,6 +125,16 @@ def test_hred_runs_from_an_empty_folder(installed, outside) -> None:
     assert list(Path(str(outside["cwd"])).iterdir()) == []  # nothing is left in the user's folder
 
 
+def test_the_installed_package_has_the_conversations_that_the_demo_trains_on(installed, outside) -> None:
+    code = "from app.shipped import shipped_conversations as s\nfor each in 'en', 'ja': print(s(each))"
+    for folder in run(installed / "python", "-c", code, **outside).stdout.splitlines():
+        assert Path(folder).is_relative_to(installed.parent)
+        names = sorted(path.name for path in Path(folder).glob("*.txt"))
+        assert names == sorted(
+            path.name for path in (ROOT / "data/conversations" / Path(folder).name).glob("*.txt")
+        )
+
+
 @pytest.mark.skipif("hred" not in SHIPPED, reason="no trained model is in data/models yet")
 def test_the_installed_hred_replies_as_the_checkout_does(installed, outside) -> None:
     arguments = ("reply", "hred", "--context", "hi", "-n", "2", "--seed", "1")

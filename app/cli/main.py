@@ -18,8 +18,10 @@ from dialog.training.launch import rank, speaks
 __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = (
+    "demo",
     "prepare",
     "corpora",
+    "stats",
     "embed",
     "models",
     "train",
