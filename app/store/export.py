@@ -7,6 +7,7 @@
 Rows are as in the tables, less whose they are: an owner's id is written nowhere unless it is asked for.
 """
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -44,7 +45,8 @@ PARTS: Mapping[str, Table] = {table.name: table for table in (_MESSAGES, _FEEDBA
 """The tables that a session has rows in, each after those that it points to; what is derived is not among them."""
 
 
-def names_of_ids(table: Table) -> dict[str, str]:
+@functools.cache
+def names_of_ids(table: Table) -> Mapping[str, str]:
     """Returns the columns that hold the id of a message or battle, and which of the two tables it stands in."""
     names = {"id": table.name} if table in (_MESSAGES, _BATTLES) else {}
     for column in table.columns:
@@ -54,13 +56,14 @@ def names_of_ids(table: Table) -> dict[str, str]:
     return names
 
 
-def owner_columns(table: Table) -> list[Column[Any]]:
+@functools.cache
+def owner_columns(table: Table) -> tuple[Column[Any], ...]:
     """Returns the columns that say whose a row is."""
-    return [
+    return tuple(
         column
         for column in table.columns
         if any(key.column.table.name == "owners" for key in column.foreign_keys)
-    ]
+    )
 
 
 def exported(transaction: Transaction, session: SessionRow, *, is_blind: bool = False) -> JsonObject:

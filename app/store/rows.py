@@ -4,6 +4,7 @@ The same row gives the same JSON on every database: a time is UTC in ISO 8601, a
 is a word, but for NaN, which is null (SQLite has none and keeps NULL).
 """
 
+import functools
 import hashlib
 import json
 import math
@@ -20,14 +21,12 @@ from dialog.errors import StoreError
 __all__ = ["Fingerprint", "from_json", "to_json"]
 
 JsonObject = dict[str, Any]
+Decoder = Callable[[Column[Any], Any], Any]
 
 
 def to_json(table: Table, row: Mapping[str, Any]) -> JsonObject:
     """Returns a row with values that JSON can hold, by column, in the order of the table."""
-    return {
-        column.name: None if row[column.name] is None else _encoded(row[column.name])
-        for column in table.columns
-    }
+    return {name: None if (value := row[name]) is None else _encoded(value) for name, _, _ in _columns(table)}
 
 
 def from_json(table: Table, values: object, where: str) -> JsonObject:
@@ -41,15 +40,14 @@ def from_json(table: Table, values: object, where: str) -> JsonObject:
     """
     if not isinstance(values, dict):
         raise StoreError(f"{where} is no JSON object")
-    unknown = sorted(set(values) - set(table.columns.keys()))
-    if unknown:
+    columns = _columns(table)
+    known = table.columns
+    if any(name not in known for name in values):
+        unknown = sorted(name for name in values if name not in known)
         raise StoreError(
             f"{where} holds {unknown[0][:40]!r}, which this version of hred does not know; update hred"
         )
-    return {
-        column.name: _decoded(column, values.get(column.name), f"{where}.{column.name}")
-        for column in table.columns
-    }
+    return {name: _decoded(column, decode, values.get(name), where) for name, column, decode in columns}
 
 
 class Fingerprint:
@@ -79,17 +77,25 @@ def _encoded(value: Any) -> Any:
     return value
 
 
-def _decoded(column: Column[Any], value: Any, where: str) -> Any:
+@functools.cache
+def _columns(table: Table) -> tuple[tuple[str, Column[Any], Decoder], ...]:
+    """Returns name, column and what reads its values, for each column of a table."""
+    return tuple(
+        (column.name, column, next(decode for kind, decode in _DECODERS if isinstance(column.type, kind)))
+        for column in table.columns
+    )
+
+
+def _decoded(column: Column[Any], decode: Decoder, value: Any, where: str) -> Any:
     if value is None:
         if column.nullable:
             return None
-        raise StoreError(f"{where} is not given")
-    decode = next(decode for kind, decode in _DECODERS if isinstance(column.type, kind))
+        raise StoreError(f"{where}.{column.name} is not given")
     try:
         return decode(column, value)
     except (TypeError, ValueError, OverflowError):
         found = json.dumps(value)
-        raise StoreError(f"{where} is {found[:40]}, which is no {_WORDS[decode]}") from None
+        raise StoreError(f"{where}.{column.name} is {found[:40]}, which is no {_WORDS[decode]}") from None
 
 
 def _time(column: Column[Any], value: Any) -> datetime:
@@ -130,7 +136,7 @@ def _json(column: Column[Any], value: Any) -> Any:
     return value
 
 
-_DECODERS: tuple[tuple[type[Any], Callable[[Column[Any], Any], Any]], ...] = (
+_DECODERS: tuple[tuple[type[Any], Decoder], ...] = (
     (UtcTime, _time),
     (JSON, _json),
     (Boolean, _truth),
@@ -138,7 +144,7 @@ _DECODERS: tuple[tuple[type[Any], Callable[[Column[Any], Any], Any]], ...] = (
     (Float, _number),
     (String, _text),
 )
-_WORDS: dict[Callable[[Column[Any], Any], Any], str] = {
+_WORDS: dict[Decoder, str] = {
     _time: "time with its zone",
     _json: "JSON that can be kept",
     _truth: "true or false",
