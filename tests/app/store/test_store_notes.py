@@ -1,6 +1,7 @@
 """Feedback, battles, votes, choices and settings: kept, each its owner's alone, and gone with their chat."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -135,3 +136,11 @@ def test_settings_of_the_installation(store: Store) -> None:
     store.set_setting("b", [1, 2.5, None, "x"])
     assert list(store.settings()) == ["B", "a-b", "ab", "b"]
     assert store.setting("b") == [1, 2.5, None, "x"]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: store.set_setting("new", number), range(8)))
+    assert store.setting("new") in range(8)
+    store.set_setting("nothing", None)
+    assert store.setting("nothing", "default") is None
+    for key, value in (("", 1), ("k" * 101, 1), ("k", float("nan")), ("k", {1, 2}), ("k", "a\ud800")):
+        with pytest.raises(StoreError):
+            store.set_setting(key, value)
