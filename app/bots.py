@@ -3,7 +3,8 @@
 import contextlib
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from dialog.models.registry import check_answers
 if TYPE_CHECKING:
     from dialog.conversation import Conversation
     from dialog.decoding.engine import Engine
+    from dialog.decoding.replies import Reply
 
 __all__ = ["Bots"]
 
@@ -33,6 +35,7 @@ class Bots:
         self._locks = {name: threading.Lock() for name in folders}
         self._loaded: dict[str, tuple[Engine, dict[str, Any]]] = {}
         self._failed: dict[str, DialogError] = {}
+        self._listeners: list[Callable[[str, Reply, float], None]] = []
 
     @staticmethod
     def of(runs: Sequence[str], serving: Serving | None = None) -> "Bots":
@@ -85,6 +88,20 @@ class Bots:
         """
         return self._get(name)[1]
 
+    def made_at(self, name: str) -> int:
+        """Returns when a bot's folder was written, in seconds since 1970; 0 if that cannot be told."""
+        try:
+            return int((self._folders[name] / "manifest.json").stat().st_mtime)
+        except OSError:
+            return 0
+
+    def listen(self, listener: "Callable[[str, Reply, float], None]") -> None:
+        """Lets `listener` know each reply that ends: the bot's name, the reply, the seconds since it was asked for.
+
+        It is called in the engines' workers: it must be short, and raise nothing.
+        """
+        self._listeners.append(listener)
+
     def load_all(self) -> None:
         """Loads every bot; what fails is told when it is asked for."""
         for name in self.names:
@@ -115,6 +132,10 @@ class Bots:
                 self._load(name)
             return self._loaded[name]
 
+    def _tell(self, name: str, reply: "Reply", seconds: float) -> None:
+        for listener in self._listeners:
+            listener(name, reply, seconds)
+
     def _load(self, name: str) -> None:
         from dialog.decoding.engine import Engine
         from dialog.decoding.replier import Replier, in_int8
@@ -138,7 +159,8 @@ class Bots:
             "bytes": sum(weight.numel() * weight.element_size() for weight in weights),
             "model_hash": run.model_hash,
         }
-        self._loaded[name] = (Engine(replier, serving.max_rows, serving.max_waiting), description)
+        engine = Engine(replier, serving.max_rows, serving.max_waiting, partial(self._tell, name))
+        self._loaded[name] = (engine, description)
 
 
 def _check_answers(folder: Path) -> None:

@@ -39,12 +39,12 @@ def make_server_app(bots: Bots, database_url: str, rules: Rules | None = None) -
 
     from fastapi import FastAPI
 
-    from app.api import make_router
+    from app.api import add_api
     from app.api.sessions import make_sessions_router
     from app.web.page import mount_page
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(make_router(bots))
+    add_api(app, bots, store)
     app.include_router(make_sessions_router(stores))
     return guard(_with_gate(mount_page(app, bots, store)), rules, store)
 

@@ -31,7 +31,7 @@ from figures import Spread, print_result
 
 from app.shipped import shipped_models
 from dialog.conversation import Conversation, Turn
-from dialog.decoding.batch import Draft
+from dialog.decoding.draft import Draft
 from dialog.decoding.engine import Engine
 from dialog.decoding.replier import Replier
 from dialog.decoding.replies import Sampling

@@ -136,7 +136,7 @@ def _sampling(values: Mapping[str, Any]) -> Sampling:
     defaults = asdict(CHAT_SAMPLING)
     _refuse_unknown(values, tuple(defaults), "sampling.")
     given = {
-        field.name: _value(values, field.name, type(defaults[field.name]), None, "sampling.")
+        field.name: _value(values, field.name, _kind(defaults[field.name]), None, "sampling.")
         for field in fields(Sampling)
         if field.name in values
     }
@@ -149,6 +149,11 @@ def _sampling(values: Mapping[str, Any]) -> Sampling:
     if sampling.method == "beam" and sampling.beam_size > MAX_REPLIES:
         raise Problem(422, f"sampling: beam_size is {sampling.beam_size}, but must be at most {MAX_REPLIES}")
     return sampling
+
+
+def _kind(default: Any) -> type:
+    """Returns the type that a setting has in JSON."""
+    return list if isinstance(default, tuple) else type(default)
 
 
 def _within(values: Mapping[str, Any], name: str, kind: type, default: Any, least: Any, most: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
+from app.api.own_form import OwnForm
+from app.api.pending import Pending
 from app.api.problems import Problem, problem_of
 from app.api.replying import PlainReplies, StreamedReplies, engine_of, submit
 from app.api.requests import Asked, read_body, read_request
@@ -21,7 +23,7 @@ _LONG_BODY = 16_384
 
 
 def make_router(bots: Bots) -> APIRouter:
-    """Returns the routes under `/api`.
+    """Returns the routes under `/api`, which speak this project's own form.
 
     Args:
         bots: who replies; the page's own, so that each model is in memory once.
@@ -58,14 +60,18 @@ def make_router(bots: Bots) -> APIRouter:
 
 
 async def _plain(bots: Bots, request: Request) -> Response:
-    asked = await _asked(request)
-    return PlainReplies(await submit(await engine_of(bots, asked.model), asked))
+    return PlainReplies(await _pending(bots, await _asked(request)), OwnForm())
 
 
 async def _streamed(bots: Bots, request: Request) -> Response:
     asked = await _asked(request)
+    return StreamedReplies(await _pending(bots, asked), OwnForm(), asked.piece_seconds)
+
+
+async def _pending(bots: Bots, asked: Asked) -> Pending:
     engine = await engine_of(bots, asked.model)
-    return StreamedReplies(engine, await submit(engine, asked), asked.piece_seconds)
+    ticket = await submit(engine, asked.conversation, asked.sampling, asked.num_replies, asked.seed)
+    return Pending.of(engine, ticket)
 
 
 async def _asked(request: Request) -> Asked:

@@ -27,6 +27,7 @@ _HELP = {
     "beam_groups": "Groups that the beam is divided into, each of which avoids the tokens of those before.",
     "diversity": "Nats that a token costs which an earlier group has chosen.",
     "length_penalty": "0 ranks beams by log-probability, which favours short replies; 1 nearly by that of a token.",
+    "stop": "The reply ends before this text; may be given up to four times.",
 }
 
 
@@ -41,7 +42,7 @@ def takes_sampling(
     """
     options = {}
     for field in fields(Sampling):
-        kind = type(field.default)
+        kind: Any = list[str] if field.name == "stop" else type(field.default)
         shown = method if field.name == "method" else _default(field.name)
         option = typer.Option(help=f"{_HELP[field.name]}  [default: {shown}]", show_default=False)
         options[field.name] = (Annotated[kind | None, option], None)
@@ -50,6 +51,8 @@ def takes_sampling(
 
 def _default(name: str) -> object:
     drawn, plain = getattr(CHAT_SAMPLING, name), getattr(Sampling(), name)
+    if drawn == ():
+        return "none"
     return f"{drawn}, with beam {plain}" if drawn != plain and name in FIELDS_OF["beam"] else drawn
 
 
@@ -63,7 +66,7 @@ def sampling_of(default_method: Method = CHAT_SAMPLING.method, /, **given: Any) 
     Raises:
         UsageError: a value is out of range, or the method does not read it.
     """
-    named = {name: value for name, value in given.items() if value is not None}
+    named = {name: value for name, value in given.items() if value is not None and value != []}
     method = named.pop("method", default_method)
     default = (
         {name: getattr(CHAT_SAMPLING, name) for name in FIELDS_OF["sample"]} if method == "sample" else {}

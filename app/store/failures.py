@@ -1,6 +1,7 @@
 """What a database reports, in one sentence for the person who waits; no text of a chat gets into it."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,7 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError, StatementError, TimeoutError
 
 from dialog.errors import StoreError
 
-__all__ = ["as_store_errors"]
+__all__ = ["as_store_errors", "num_failures"]
+
+_lock = threading.Lock()
+_failures = 0
 
 FULL = "the disk of {place} is full, nothing was stored; free some space and send it again"
 AWAY = (
@@ -62,10 +66,23 @@ def as_store_errors(place: str) -> Iterator[None]:
     except TimeoutError as error:  # of the pool
         raise StoreError(f"{place} has too much to do at once, nothing was stored; try again") from error
     except SQLAlchemyError as error:
+        _count()
         cause = error.orig if isinstance(error, StatementError) and error.orig is not None else error
         raise StoreError(_sentence(cause, place)) from error
     except sqlite3.Error as error:
+        _count()
         raise StoreError(_sentence(error, place)) from error
+
+
+def num_failures() -> int:
+    """Returns how often a database could not do what it was asked, in this process since its start."""
+    return _failures
+
+
+def _count() -> None:
+    global _failures
+    with _lock:
+        _failures += 1
 
 
 def _sentence(error: BaseException, place: str) -> str:

@@ -5,19 +5,19 @@ it. A reply that is alone in the batch, on the CPU, is decoded by `single_row`, 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from dialog.decoding.beam import BeamSearch
-from dialog.decoding.replies import Ended, Sampling
+from dialog.decoding.draft import Draft, Probable, most_probable
+from dialog.decoding.replies import Sampling
 from dialog.decoding.sampling import History, SamplingRows, next_token, next_tokens
 from dialog.decoding.single_row import SingleRow, SingleRowWeights
 from dialog.models.base import DecoderState, ReplyModel
-from dialog.text.batches import BOS, EOS
+from dialog.text.batches import BOS
 
-__all__ = ["DecodingBatch", "Draft", "rows_of"]
+__all__ = ["DecodingBatch", "rows_of"]
 
 _MOST_IDLE = 1 / 8
 """Share of the rows whose replies have ended that are carried along."""
@@ -27,53 +27,6 @@ _IDLE = History(Sampling("greedy", max_tokens=1), np.zeros(1))
 def rows_of(sampling: Sampling) -> int:
     """Returns the rows that a reply is decoded in."""
     return sampling.beam_size if sampling.method == "beam" else 1
-
-
-@dataclass(slots=True, eq=False)
-class Draft:
-    """A reply that is being decoded.
-
-    Attributes:
-        history: its settings, its draws, and the tokens so far.
-        seed: with `index`, what its generator was made from.
-        index: its place among the replies of its seed.
-        context_hash: of what it answers.
-        latent: the z it is decoded from, or None.
-        ended: why it ended; None while it is under way.
-        log_probability: nats of its tokens under the model.
-        filtered_log_probability: nats under what they were drawn from.
-        scores: further figures by name.
-    """
-
-    history: History
-    seed: int
-    index: int
-    context_hash: str
-    latent: tuple[float, ...] | None = None
-    ended: Ended | None = None
-    log_probability: float = 0.0
-    filtered_log_probability: float = 0.0
-    scores: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def sampling(self) -> Sampling:
-        """How its tokens are chosen."""
-        return self.history.sampling
-
-    @property
-    def tokens(self) -> list[int]:
-        """Its tokens so far, the end token included."""
-        return self.history.tokens
-
-    def add(self, token: int, log_probability: float, filtered: float) -> None:
-        """Takes a further token, and ends by it where it is the end or the last one allowed."""
-        self.history.tokens.append(token)
-        self.log_probability += log_probability
-        self.filtered_log_probability += filtered
-        if token == EOS:
-            self.ended = "end"
-        elif len(self.tokens) == self.sampling.max_tokens:
-            self.ended = "length"
 
 
 class _Search:
@@ -126,6 +79,7 @@ class DecodingBatch:
         self._tokens: torch.Tensor | None = None  # (row,), what each row reads next
         self._state: DecoderState | None = None
         self._settings: SamplingRows | None = None
+        self._traced: list[tuple[int, int]] = []  # rows whose most probable tokens are noted, and how many
         self._alone: SingleRow | None = None
 
     def __len__(self) -> int:
@@ -210,14 +164,27 @@ class DecodingBatch:
         if self._settings is None:
             histories = [row.history if isinstance(row, Draft) else _IDLE for row in self._rows]
             self._settings = SamplingRows.of(histories, self._tokens.device)
+            self._traced = [
+                (place, count) for place, row in enumerate(self._rows) if (count := _num_top(row))
+            ]
         logits, self._state = self._model.step(self._tokens, self._state)
         chosen = next_tokens(logits, self._settings)
         self._tokens = torch.tensor(chosen.tokens, device=logits.device)
+        top = self._most_probable(logits) if self._traced else {}
         for place, row in enumerate(self._rows):
             if isinstance(row, Draft):
-                row.add(chosen.tokens[place], chosen.log_probabilities[place], chosen.filtered[place])
+                row.add(
+                    chosen.tokens[place],
+                    chosen.log_probabilities[place],
+                    chosen.filtered[place],
+                    top.get(place, ()),
+                )
         if any(isinstance(row, _Search) for row in self._rows):
             self._advance_searches(logits)
+
+    def _most_probable(self, logits: torch.Tensor) -> dict[int, Probable]:
+        rows, counts = zip(*self._traced, strict=True)
+        return dict(zip(rows, most_probable(logits[list(rows)], max(counts)), strict=True))
 
     def _advance_searches(self, logits: torch.Tensor) -> None:
         assert self._state is not None and self._tokens is not None
@@ -260,7 +227,10 @@ class DecodingBatch:
         (draft,), alone = self._rows, self._alone
         assert isinstance(draft, Draft) and alone is not None
         before = draft.tokens[-1] if draft.tokens else BOS
-        draft.add(*next_token(alone.step(before), draft.history))
+        logits = alone.step(before)
+        count = _num_top(draft)
+        top = most_probable(torch.from_numpy(logits)[None], count)[0] if count else ()
+        draft.add(*next_token(logits, draft.history), top)
 
     def _leave_alone(self) -> None:
         """Goes back to a state of the model, for others join."""
@@ -269,3 +239,8 @@ class DecodingBatch:
             last = draft.tokens[-1:] if isinstance(draft, Draft) and draft.tokens else [BOS]
             self._state, self._tokens = self._alone.state(), torch.tensor(last)
         self._alone = None
+
+
+def _num_top(row: Draft | _Search | None) -> int:
+    """Returns how many of the most probable tokens are noted of a row."""
+    return row.trace.num_top if isinstance(row, Draft) and row.trace is not None else 0

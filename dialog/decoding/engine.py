@@ -9,18 +9,19 @@ Nobody waits for a reader: the worker only writes tokens down, and those who wan
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from dialog.conversation import Conversation
-from dialog.decoding.batch import Draft, rows_of
+from dialog.decoding.batch import rows_of
+from dialog.decoding.draft import Draft
+from dialog.decoding.pieces import ReplyPieces
 from dialog.decoding.reading import Reading
-from dialog.decoding.replier import Asked, Replier, without_nul
+from dialog.decoding.replier import Asked, Replier
 from dialog.decoding.replies import Reply, Sampling
 from dialog.errors import BusyError, UsageError
-from dialog.text.batches import EOS
-from dialog.text.tokenizer import StreamDecoder
 
 __all__ = ["Engine", "Ticket"]
 
@@ -47,6 +48,7 @@ class Ticket:
         self.changed = threading.Event()
         self._reading, self._asked = reading, deque(asked)
         self._is_cancelled = False
+        self._asked_at = time.perf_counter()
 
     def cancel(self) -> None:
         """Ends its replies at the next token, by `stop`; what there is of them is its result."""
@@ -69,10 +71,19 @@ class Engine:
         replier: whose model, tokenizer and kept contexts are used.
         max_rows: replies that are decoded at once; further ones wait.
         max_waiting: requests that may wait.
+        on_reply: called in the worker with each reply that has ended, and the seconds since it was asked for;
+            must be short, and raise nothing.
     """
 
-    def __init__(self, replier: Replier, max_rows: int = 256, max_waiting: int = 1024) -> None:
+    def __init__(
+        self,
+        replier: Replier,
+        max_rows: int = 256,
+        max_waiting: int = 1024,
+        on_reply: Callable[[Reply, float], None] | None = None,
+    ) -> None:
         self.replier = replier
+        self._on_reply = on_reply
         self._max_rows, self._max_waiting = max_rows, max_waiting
         self._waiting: deque[Ticket] = deque()
         self._reading: list[Ticket] = []
@@ -111,6 +122,7 @@ class Engine:
         num_replies: int = 1,
         seed: int = 0,
         first_index: int = 0,
+        num_top: int | None = None,
     ) -> Ticket:
         """Asks for replies and returns at once.
 
@@ -120,12 +132,14 @@ class Engine:
             num_replies: how many.
             seed: with the index, fixes each.
             first_index: of the first; the others follow.
+            num_top: how many of the most probable tokens the drafts' `trace` notes at each place, beside the
+                log-probability of the token itself; None notes neither.
 
         Raises:
             UsageError: no turn to answer, no reply asked for, or a beam that is too large or too small.
             BusyError: too many requests wait, or the engine is closed.
         """
-        self.replier.check(sampling, range(first_index, first_index + num_replies))
+        self.replier.check(sampling, range(first_index, first_index + num_replies), num_top)
         if rows_of(sampling) > self._max_rows:
             raise UsageError(
                 f"the beam size is {sampling.beam_size}, but this server decodes {self._max_rows} rows at once: "
@@ -134,7 +148,7 @@ class Engine:
         if len(self._waiting) >= self._max_waiting:
             raise self._busy()
         reading = self.replier.open(conversation)
-        asked = [Asked(reading, sampling, seed, first_index + place) for place in range(num_replies)]
+        asked = [Asked(reading, sampling, seed, first_index + n, num_top) for n in range(num_replies)]
         ticket = Ticket(reading, asked)
         with self._has_work:
             if self._is_closed:
@@ -169,7 +183,7 @@ class Engine:
         """
         ticket = self.submit(conversation, sampling, 1, seed, index)
         ticket.future.add_done_callback(lambda _: ticket.changed.set())
-        text, place = StreamDecoder(self.replier.tokenizer), 0
+        pieces: ReplyPieces | None = None
         try:
             while True:
                 ticket.changed.wait()
@@ -177,19 +191,18 @@ class Engine:
                 is_done = ticket.future.done()
                 if stop is not None and stop():
                     ticket.cancel()
-                for draft in ticket.drafts:
-                    tokens = draft.tokens[place:]
-                    place += len(tokens)
-                    piece = "".join(text.push(token) for token in tokens if token != EOS)
-                    if piece:
-                        yield without_nul(piece)
+                if pieces is None and ticket.drafts:
+                    pieces = ReplyPieces(ticket.drafts[0], self.replier.tokenizer)
+                piece = pieces.take() if pieces else ""
+                if piece:
+                    yield piece
                 if is_done:
                     break
         finally:
             ticket.cancel()
-        rest = text.finish()
+        rest = pieces.finish() if pieces else ""
         if rest:
-            yield without_nul(rest)
+            yield rest
         yield from ticket.future.result()
 
     def close(self) -> None:
@@ -292,7 +305,12 @@ class Engine:
     def _settle(self, ticket: Ticket) -> None:
         """Gives a request its replies, if all of them have ended."""
         if not ticket._asked and all(draft.ended for draft in ticket.drafts) and not ticket.future.done():
-            ticket.future.set_result([self.replier.finish(draft) for draft in ticket.drafts])
+            replies = [self.replier.finish(draft) for draft in ticket.drafts]
+            if self._on_reply is not None:
+                seconds = time.perf_counter() - ticket._asked_at
+                for reply in replies:
+                    self._on_reply(reply, seconds)
+            ticket.future.set_result(replies)
 
     def _fail(self, error: BaseException) -> None:
         """Tells all requests that were let in, and all others if the engine is closed, why there is no reply."""

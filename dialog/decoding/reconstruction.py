@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dialog.conversation import Conversation, Turn
-from dialog.decoding.batch import Draft
+from dialog.decoding.draft import Draft
 from dialog.decoding.reading import Reading
 from dialog.decoding.replier import Replier
 from dialog.decoding.replies import Reply, Sampling

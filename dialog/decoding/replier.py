@@ -12,21 +12,22 @@ from dataclasses import dataclass, replace
 import torch
 
 from dialog.conversation import Conversation
-from dialog.decoding.batch import DecodingBatch, Draft
-from dialog.decoding.reading import ContextReader, Reading
+from dialog.decoding.batch import DecodingBatch
+from dialog.decoding.draft import Draft, Trace
+from dialog.decoding.pieces import ReplyPieces, text_of
+from dialog.decoding.reading import ContextReader, Reading, joined_texts
 from dialog.decoding.replies import Reply, Sampling
 from dialog.decoding.sampling import History, reply_generator
 from dialog.decoding.single_row import single_row_of
+from dialog.decoding.stopping import StopWatch
 from dialog.errors import UsageError
 from dialog.models.base import DecoderState, ReplyModel
 from dialog.models.int8 import decode_in_int8
 from dialog.models.registry import check_answers
 from dialog.run_folder import Run
-from dialog.text.batches import EOS
-from dialog.text.normalise import normalise
-from dialog.text.tokenizer import StreamDecoder, Tokenizer
+from dialog.text.tokenizer import Tokenizer
 
-__all__ = ["Asked", "Replier", "in_int8", "without_nul"]
+__all__ = ["Asked", "Replier", "in_int8"]
 
 _CACHE_BYTES = 64 * 2**20
 
@@ -40,12 +41,15 @@ class Asked:
         sampling: how its tokens are chosen.
         seed: with `index`, fixes it.
         index: its place among the replies of this seed.
+        num_top: how many of the most probable tokens are noted at each place, beside the log-probability
+            of the token itself; None notes neither.
     """
 
     reading: Reading
     sampling: Sampling
     seed: int
     index: int
+    num_top: int | None = None
 
 
 class Replier:
@@ -65,7 +69,7 @@ class Replier:
         """The model, in evaluation mode."""
         self.tokenizer = tokenizer
         """The model's own."""
-        self._model_hash = model_hash
+        self.model_hash = model_hash
         self.reader = ContextReader(self.model, tokenizer, cache_bytes)
         """Reads the contexts, and keeps their states."""
         self._alone = functools.cache(lambda: single_row_of(model))
@@ -145,28 +149,32 @@ class Replier:
         reading = self.open(conversation)
         self.reader.read_all([reading])
         (draft,), state = self.begin([Asked(reading, sampling, seed, index)])
-        batch, text, place = self.new_batch(), StreamDecoder(self.tokenizer), 0
+        batch, pieces = self.new_batch(), ReplyPieces(draft, self.tokenizer)
         batch.join([draft], state)
         while draft.ended is None:
             if stop is not None and stop():
                 batch.leave([draft])
                 break
             batch.step()
-            piece = "".join(text.push(token) for token in draft.tokens[place:] if token != EOS)
-            place = len(draft.tokens)
+            piece = pieces.take()
             if piece:
-                yield without_nul(piece)
-        rest = text.finish()
+                yield piece
+        rest = pieces.finish()
         if rest:
-            yield without_nul(rest)
+            yield rest
         yield self.finish(draft)
 
-    def check(self, sampling: Sampling, indices: range) -> None:
-        """Checks that the replies `indices` can be asked for.
+    def check(self, sampling: Sampling, indices: range, num_top: int | None = None) -> None:
+        """Checks that the replies `indices` can be asked for, and that `num_top` tokens can be noted of them.
 
         Raises:
-            UsageError: there is none, or a beam search finds fewer.
+            UsageError: there is none, a beam search finds fewer, or its tokens were to be noted.
         """
+        if num_top is not None and (num_top < 0 or sampling.method == "beam"):
+            raise UsageError(
+                f"{num_top} probable tokens were to be noted at each place, but it must be 0 or more, and not "
+                "of a beam, whose replies are found whole: take the method 'sample' or 'greedy'"
+            )
         if not indices:
             raise UsageError(f"{len(indices)} replies were asked for, but it must be 1 or more")
         if sampling.method == "beam" and not self.model.is_latent and indices[-1] >= sampling.beam_size:
@@ -194,10 +202,19 @@ class Replier:
             Draft(History.of(one.sampling, generator), one.seed, one.index, one.reading.context_hash)
             for one, generator in zip(asked, generators, strict=True)
         ]
+        for draft, one in zip(drafts, asked, strict=True):
+            if one.sampling.stop:
+                draft.stops = StopWatch(self.tokenizer, one.sampling.stop)
+            if one.num_top is not None:
+                draft.trace = Trace(one.num_top)
         if planned.latents is not None:
             for draft, latent in zip(drafts, planned.latents.tolist(), strict=True):
                 draft.latent = tuple(latent)
         return drafts, planned
+
+    def count_tokens(self, conversation: Conversation) -> int:
+        """Returns how many tokens the texts of a conversation are."""
+        return sum(map(len, self.tokenizer.encode_all(joined_texts(conversation))))
 
     def new_batch(self) -> DecodingBatch:
         """Returns an empty batch of this model's."""
@@ -207,7 +224,7 @@ class Replier:
         """Returns the reply that a draft has become."""
         assert draft.ended is not None, "the reply is under way"
         return Reply(
-            text=normalise(without_nul(self.tokenizer.decode(draft.tokens))),
+            text=text_of(draft, self.tokenizer),
             tokens=tuple(draft.tokens),
             ended=draft.ended,
             log_probability=draft.log_probability,
@@ -216,7 +233,7 @@ class Replier:
             seed=draft.seed,
             index=draft.index,
             sampling=draft.sampling,
-            model_hash=self._model_hash,
+            model_hash=self.model_hash,
             context_hash=draft.context_hash,
             scores=draft.scores,
         )
@@ -230,8 +247,3 @@ def in_int8(run: Run) -> Run:
     """
     decode_in_int8(run.model)
     return replace(run, model_hash=hashlib.sha256(f"{run.model_hash} int8".encode()).hexdigest())
-
-
-def without_nul(text: str) -> str:
-    """No text of people holds NUL, and no database takes it; as a byte it could still be drawn."""
-    return text.replace("\0", "\ufffd")

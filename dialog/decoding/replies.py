@@ -11,10 +11,12 @@ __all__ = ["CHAT_SAMPLING", "FIELDS_OF", "Ended", "Method", "Reply", "Sampling"]
 Method = Literal["greedy", "sample", "beam"]
 Ended = Literal["end", "length", "stop"]
 
+_MOST_STOPS = 4
+_LONGEST_STOP = 100  # characters
 _ALWAYS = ("repetition_penalty", "no_repeat_ngram", "min_tokens", "max_tokens")
 FIELDS_OF: dict[str, tuple[str, ...]] = {
-    "sample": ("temperature", "top_k", "top_p", "min_p", *_ALWAYS),
-    "greedy": _ALWAYS,
+    "sample": ("temperature", "top_k", "top_p", "min_p", *_ALWAYS, "stop"),
+    "greedy": (*_ALWAYS, "stop"),
     "beam": ("temperature", "beam_size", "beam_groups", "diversity", "length_penalty", *_ALWAYS),
 }
 """The settings that each method reads; the others it passes over."""
@@ -46,6 +48,8 @@ class Sampling:
         length_penalty: alpha of the length normalisation ((5 + tokens) / 6) ** alpha that a hypothesis'
             log-probability is divided by (Wu et al. 2016, "Google's Neural Machine Translation System"); 0
             is none.
+        stop: the reply ends before the first of these texts that it would hold (`decoding.stopping`); at most
+            4 of at most 100 characters. A beam takes none, for its replies are found whole.
 
     Raises:
         UsageError: a value is out of its range.
@@ -64,6 +68,7 @@ class Sampling:
     beam_groups: int = 1
     diversity: float = 0.5
     length_penalty: float = 1.0
+    stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.method not in ("greedy", "sample", "beam"):
@@ -90,6 +95,8 @@ class Sampling:
                 f"min_tokens is {self.min_tokens}, but must be 1 to max_tokens ({self.max_tokens})"
             )
         self._check_beam()
+        if self.stop != ():
+            self._check_stop()
 
     def _check_beam(self) -> None:
         if not 1 <= self.beam_size <= 1000:
@@ -103,6 +110,21 @@ class Sampling:
         if not 0.0 <= self.length_penalty <= 10.0:
             raise UsageError(f"length_penalty is {self.length_penalty}, but must be 0 (none) to 10")
 
+    def _check_stop(self) -> None:
+        if isinstance(self.stop, str) or not all(isinstance(text, str) and text for text in self.stop):
+            raise UsageError(f"stop is {self.stop!r}, but must be a list of texts, none of them empty")
+        object.__setattr__(self, "stop", tuple(self.stop))  # a list, where it was read from JSON
+        if len(self.stop) > _MOST_STOPS or any(len(text) > _LONGEST_STOP for text in self.stop):
+            raise UsageError(
+                f"stop must be at most {_MOST_STOPS} texts of at most {_LONGEST_STOP} characters; "
+                "give fewer or shorter ones"
+            )
+        if self.stop and self.method == "beam":
+            raise UsageError(
+                "stop ends a reply while it is decoded, and a beam finds replies whole; "
+                "take the method 'sample' or 'greedy'"
+            )
+
 
 CHAT_SAMPLING = Sampling(temperature=0.8, top_p=0.9)
 """What the page and the commands begin with: varied, but seldom off the track."""
@@ -115,7 +137,7 @@ class Reply:
     Attributes:
         text: the reply as text.
         tokens: its token ids, the end token included when the reply ended by it.
-        ended: by the end token (`end`), at `max_tokens` (`length`), or stopped by its reader (`stop`).
+        ended: by the end token (`end`), at `max_tokens` (`length`), or by a stop sequence or its reader (`stop`).
         log_probability: nats, of all its tokens under the model; for a latent model given its z.
         filtered_log_probability: nats, under the distribution that was drawn from (0 when greedy).
         latent: the z it was decoded from, or None for a model without one.

@@ -8,14 +8,14 @@ from dataclasses import replace
 import torch
 
 from dialog.decoding.batch import DecodingBatch
+from dialog.decoding.pieces import text_of
 from dialog.decoding.reading import Reading
-from dialog.decoding.replier import Asked, Replier, without_nul
+from dialog.decoding.replier import Asked, Replier
 from dialog.decoding.replies import Reply, Sampling
 from dialog.models.base import DecoderState, ReplyModel
 from dialog.models.registry import check_generates
 from dialog.run_folder import Run
 from dialog.text.batches import BOS
-from dialog.text.normalise import normalise
 
 __all__ = ["generate_texts"]
 
@@ -50,7 +50,10 @@ def generate_texts(
     for _ in batch.run():
         pass
     replies = [replier.finish(draft) for draft in drafts]
-    return [replace(one, text=_text(run, [*read, *one.tokens])) for one in replies] if read else replies
+    if not read:
+        return replies
+    texts = [text_of(draft, run.tokenizer, before=read) for draft in drafts]
+    return [replace(one, text=text) for one, text in zip(replies, texts, strict=True)]
 
 
 def _read(model: ReplyModel, state: DecoderState, prompt: list[int]) -> DecoderState:
@@ -58,7 +61,3 @@ def _read(model: ReplyModel, state: DecoderState, prompt: list[int]) -> DecoderS
     for token in [BOS, *prompt][:-1]:
         _, state = model.step(torch.full((state.num_rows,), token, device=state.device), state)
     return state
-
-
-def _text(run: Run, tokens: list[int]) -> str:
-    return normalise(without_nul(run.tokenizer.decode(tokens)))

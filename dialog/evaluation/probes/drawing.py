@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from dialog.conversation import Conversation
-from dialog.decoding.batch import Draft
+from dialog.decoding.draft import Draft
 from dialog.decoding.replier import Replier
 from dialog.decoding.replies import Reply, Sampling
 from dialog.decoding.sampling import History, reply_generator

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import tempfile
 import threading
 import time
 from typing import Any
@@ -10,19 +11,22 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from app.api import make_router
+from app.api import add_api
 from app.bots import Bots
+from app.store import Store
 
 TURNS = [{"speaker": "A", "text": "hello number 7"}, {"speaker": "B", "text": "how are you?"}]
 
 
 class Served:
-    """A server that listens on a port of its own, and the bots behind it."""
+    """A server that listens on a port of its own, the bots behind it, and a store of its own."""
 
     def __init__(self, bots: Bots) -> None:
         self.bots = bots
-        app = FastAPI()
-        app.include_router(make_router(bots))
+        self._folder = tempfile.TemporaryDirectory(prefix="hred-served-")
+        self.store = Store.open(f"sqlite:///{self._folder.name}/sessions.db")
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        add_api(app, bots, self.store)
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
@@ -30,6 +34,10 @@ class Served:
         self.port: int = listening.getsockname()[1]
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
         self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json"
@@ -50,7 +58,7 @@ class Served:
         connection.sendall(head.encode() + b"\r\n\r\n" + body)
         return connection
 
-    def wait_until(self, condition: Any, seconds: float = 20.0) -> None:
+    def wait_until(self, condition: Any, seconds: float = 120.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "it never came to be"
@@ -60,6 +68,8 @@ class Served:
         self._server.should_exit = True
         self._thread.join(20)
         self.bots.close()
+        self.store.close()
+        self._folder.cleanup()
 
 
 def events(data: bytes) -> list[tuple[str, Any]]:

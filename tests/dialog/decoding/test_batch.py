@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dialog.decoding.batch import DecodingBatch, Draft
+from dialog.decoding.batch import DecodingBatch
+from dialog.decoding.draft import Draft
 from dialog.decoding.replies import Sampling
 from dialog.decoding.sampling import History, reply_generator
 from dialog.decoding.single_row import single_row_of

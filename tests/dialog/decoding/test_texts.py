@@ -80,3 +80,11 @@ def test_what_needs_a_context_is_refused(tokenizer, hred) -> None:
 def test_more_texts_than_a_beam_finds_are_refused(run) -> None:
     with pytest.raises(UsageError, match="a beam of 2 finds 2"):
         generate_texts(run, Sampling("beam", beam_size=2), 3)
+
+
+def test_a_text_ends_before_a_stop_sequence_and_keeps_its_prompt(run) -> None:
+    whole = generate_texts(run, SAMPLED, 1, 7, "I have")[0]
+    own = whole.text.removeprefix("I have")
+    stop = own[len(own) // 2 :][:2].strip()
+    (text,) = generate_texts(run, Sampling(max_tokens=12, stop=(stop,)), 1, 7, "I have")
+    assert text.ended == "stop" and text.text == f"I have{own[: own.index(stop)]}".strip()

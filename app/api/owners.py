@@ -1,0 +1,38 @@
+"""Whose request it is. Logins and keys are checked before a request comes here; this is what is read of it.
+
+The contract, of the ASGI scope that reaches these routes:
+
+- `scope["state"]["owner"]`: str, the id of whose chats are meant (of a user, or of a guest by the cookie); None
+  or absent where nobody was told apart, as on a server that demands no login;
+- `scope["state"]["is_admin"]`: bool, whether the caller may read the server's figures; absent counts as True,
+  for then nothing stands before the routes, and whoever asks sits at the machine.
+"""
+
+from starlette.requests import Request
+
+from app.store import Store
+
+__all__ = ["is_admin", "owner_of"]
+
+_GUEST_COOKIE = "hred_owner"
+_MAX_TOKEN = 200
+_LOCAL = "local"
+"""What stands for the cookie of programs that send none: together they are one guest, this machine's own."""
+
+
+def owner_of(request: Request, store: Store) -> str:
+    """Returns the owner of a request; asks the store, so call it on a thread.
+
+    Raises:
+        StoreError: the database cannot be asked.
+    """
+    owner = getattr(request.state, "owner", None)
+    if isinstance(owner, str):
+        return owner
+    token = request.cookies.get(_GUEST_COOKIE, "")
+    return store.owner_for(token if 0 < len(token) <= _MAX_TOKEN else _LOCAL)
+
+
+def is_admin(request: Request) -> bool:
+    """Returns whether a request may read the server's figures."""
+    return bool(getattr(request.state, "is_admin", True))
