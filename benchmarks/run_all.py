@@ -150,6 +150,22 @@ BENCHMARKS = [
         ],
     ),
     Benchmark(
+        "chats",
+        ["chats_at_once.py", _SHIPPED[1]],
+        ["--messages", "2"],
+        [
+            Wanted(
+                "complete",
+                "200 stored chats at once, replies complete of those asked for",
+                "share_of_limit",
+                least=1.0,
+            ),
+            Wanted("doubled", "messages that are stored twice", "value", most=0),
+            Wanted("rate", "replies a second", "value"),
+            Wanted("whole, .*", "seconds to a whole reply", "value"),
+        ],
+    ),
+    Benchmark(
         "prepare",
         ["prepare_speed.py"],
         ["--megabytes", "20", "--gigabytes", "0", "--rounds", "2"],

@@ -69,7 +69,7 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> list[dict[str, Any]
     replier = Replier.from_run(in_int8(run) if arguments.int8 else run)
     chats, seconds = arguments.chats, arguments.seconds
     turns = []
-    with _served(folder, chats, arguments.int8) as server, _served_empty() as empty:
+    with served(folder, chats, arguments.int8) as server, _served_empty() as empty:
         for turn in range(arguments.pairs + 1):
             turns.append(
                 (
@@ -104,7 +104,7 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> list[dict[str, Any]
 
 
 @contextlib.contextmanager
-def _served(folder: Path, chats: int, int8: bool) -> Iterator[int]:
+def served(folder: Path, chats: int, int8: bool) -> Iterator[int]:
     """Runs `hred serve`; gives its port."""
     options = ["--port", "0", "--max-rows", str(chats), "--max-waiting", str(2 * chats)]
     command = [sys.executable, "-m", "dialog", "serve", str(folder), *options, *["--int8"] * int8]
@@ -218,11 +218,11 @@ class _Client:
             }
             body = json.dumps(values).encode()
             writer.write(
-                f"POST {self._path} HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+                f"POST {self._path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                 f"Content-Length: {len(body)}\r\n\r\n".encode()
                 + body
             )
-            (reply,) = json.loads(_last_data(await _response(reader)))["replies"]
+            (reply,) = json.loads(_last_data(await response(reader)))["replies"]
             self._num_tokens += len(reply["tokens"])
             turns += [
                 {"speaker": "B", "text": reply["text"]},
@@ -231,7 +231,7 @@ class _Client:
             number += 1
 
 
-async def _response(reader: asyncio.StreamReader) -> bytes:
+async def response(reader: asyncio.StreamReader) -> bytes:
     """Returns the body of a response, chunked or not."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     length = re.search(r"(?i)content-length: (\d+)", head)
