@@ -213,7 +213,7 @@ def _reply(
         latent=None if latent is None else tuple(map(float, latent)),
         seed=int(seed),
         index=index,
-        sampling=_sampling(tuple(sampling.items())),
+        sampling=_sampling(tuple((name, _hashable(value)) for name, value in sampling.items())),
         model_hash=model_hash,
         context_hash=context_hash,
         scores={name: float(value) for name, value in (scores or {}).items()},
@@ -224,6 +224,11 @@ def _reply(
 def _sampling(settings: tuple[tuple[str, Any], ...]) -> Sampling:
     """Returns decoder settings; most replies of a chat have the same."""
     return Sampling(**dict(settings))
+
+
+def _hashable(value: Any) -> Any:
+    """Returns a setting as `Sampling` holds it: JSON has no tuples."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _to_json(value: float) -> float | str:

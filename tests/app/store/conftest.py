@@ -58,7 +58,7 @@ def make_reply() -> Callable[..., Reply]:
         latent=(0.1, -2.5e-8, 3.0),
         seed=2**64 - 1,
         index=3,
-        sampling=Sampling("sample", temperature=0.7, top_k=40, top_p=0.9, max_tokens=17),
+        sampling=Sampling("sample", temperature=0.7, top_k=40, top_p=0.9, max_tokens=17, stop=("\n", "終")),
         model_hash="a1" * 32,
         context_hash="b2" * 32,
         scores={"beam": -1.25, "z": 3.0},
