@@ -9,6 +9,7 @@ from typing import Any
 from dialog.corpus.cleaning import Counts
 from dialog.corpus.joining import KeptRows, write_splits
 from dialog.corpus.leaks import find_leaks
+from dialog.corpus.masking import PLACEHOLDERS
 from dialog.corpus.output import WorkFolder
 from dialog.corpus.plan import Plan
 from dialog.corpus.pool import OrderedPool
@@ -105,6 +106,7 @@ class Finish:
                 settings.tokenizer_kind,
                 settings.seed,
                 settings.tokenizer_sample,
+                PLACEHOLDERS if settings.options.mask else (),
             )
             self._progress("Training the tokenizer", 1, 1)
         new = path.with_name(f"{path.name}.new")

@@ -21,18 +21,23 @@ from dialog.conversation import Conversation, Turn
 from dialog.corpus.records import Line, LogFile, LogFormat, Parsed, RawRecord
 from dialog.text.normalise import normalise
 
-__all__ = ["MASKED", "Masked", "Masker"]
+__all__ = ["MASKED", "PLACEHOLDERS", "Masked", "Masker"]
+
+PLACEHOLDERS = ("<link>", "<mail>", "<phone>", "<name>", "<media>")
+"""A tokenizer that is trained on masked texts has a piece for each."""
 
 MASKED = "masked/"
 """What the names of counts begin with."""
 
 _LINK = re.compile(
-    r"(?:\b(?:https?|ftp)://|\bwww\.|\b(?:t\.me|wa\.me|youtu\.be|bit\.ly|goo\.gl|discord\.gg)/)"
+    r"(?:(?:https?|ftp)://|(?<![A-Za-z0-9])www\.|(?<![\w.@])(?:t\.me|wa\.me|youtu\.be|bit\.ly|goo\.gl|discord\.gg)/)"
     r"[!#-;=?-\[\]^_a-z{|}~\u00a1-\u024f\u0400-\u04ff]+",
     re.IGNORECASE,
 )
 _AFTER_LINK = ".,;:!?)]}'"
-_MAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+_MAIL = re.compile(
+    r"(?<![A-Za-z0-9_.+%-])[A-Za-z0-9_.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
+)
 _PHONE = re.compile(r"(?<![\w.,:/-])(?:\+ ?)?\(?\d[\d ()./\-‐-―−－]{5,24}\d(?![\w:/])", re.ASCII)
 _DATE = re.compile(
     r"\d{4}[-./]\d{1,2}[-./]\d{1,2}(?: .*)?|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}(?: .*)?|\d{4} ?- ?\d{4}", re.ASCII

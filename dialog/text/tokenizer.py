@@ -203,6 +203,7 @@ def train_tokenizer(
     kind: Kind = "unigram",
     seed: int = 1,
     sample_size: int = 200_000,
+    whole: Sequence[str] = (),
 ) -> bytes:
     """Trains a SentencePiece model; the same texts and arguments give the same bytes.
 
@@ -213,6 +214,7 @@ def train_tokenizer(
         kind: `unigram` (Kudo 2018) or `bpe` (Sennrich et al. 2016).
         seed: of the sample.
         sample_size: utterances to train on, drawn with equal chances; all where there are fewer.
+        whole: texts without white space that are one piece each wherever they stand, such as placeholders.
 
     Returns:
         The model file.
@@ -246,6 +248,7 @@ def train_tokenizer(
             model_type=kind,
             normalization_rule_name="identity",
             byte_fallback=True,
+            user_defined_symbols=list(whole),
             pad_id=0,
             unk_id=1,
             bos_id=2,

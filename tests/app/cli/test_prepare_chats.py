@@ -197,6 +197,7 @@ def test_the_summary_tells_what_was_met_left_out_and_masked(tmp_path) -> None:
     placeholders = corpus.tokenizer.encode("<name> <link> <mail> <phone> <media>")
     assert not any(corpus.tokenizer.pieces[token].startswith("<0x") for token in placeholders)
     assert corpus.tokenizer.decode(placeholders) == "<name> <link> <mail> <phone> <media>"
+    assert len(placeholders) == 2 * 5  # the space before it, and one piece
 
 
 def test_silence_is_settable_and_the_histogram_helps(tmp_path) -> None:

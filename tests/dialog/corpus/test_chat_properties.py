@@ -16,10 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dialog.corpus.chats.recognise import CHATS
 from dialog.corpus.formats import FORMATS, FormatOptions, find_format
-from dialog.corpus.records import BadRecord, LogFile
-from dialog.errors import LogError
+from dialog.corpus.records import LogFile
+from tests.dialog.corpus.chat_laws import read_anything
 
 QUICK = settings(
     max_examples=25,
@@ -338,28 +337,6 @@ def test_chatgpt_is_read_back(tmp_path, history, branches) -> None:
 
 
 # --- anything at all
-
-
-def read_anything(path: Path, name: str | None, mask: bool) -> None:
-    """Reads a file: a sentence where it cannot be read, else sums that are right."""
-    file = LogFile(path, 4_096)
-    try:
-        found = find_format(file, FormatOptions(name=name, mask=mask))
-        if found is None:
-            return
-        for record in found.records(file, file.lines()):
-            if record.error is not None:
-                continue
-            try:
-                parsed = found.parse(record, "x")
-            except BadRecord:
-                continue
-            left_out = sum(n for key, n in parsed.counts.items() if key.startswith("messages_left_out/"))
-            assert all(isinstance(turn.text, str) and turn.speaker for turn in parsed.conversation.turns)
-            if name in CHATS:
-                assert parsed.counts["messages_read"] == left_out + len(parsed.conversation.turns)
-    except LogError as error:
-        assert "\n" not in str(error)[:50]
 
 
 FRAGMENTS = st.sampled_from(

@@ -190,3 +190,15 @@ def test_other_ids_are_read_from_the_model() -> None:
     )  # fmt: skip
     other = Tokenizer.from_bytes(model.getvalue())
     assert (other.pad_id, other.unk_id, other.bos_id, other.eos_id) == (3, 0, 1, 2)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_texts_that_are_to_stay_whole_are_one_piece_each_and_come_back(kind) -> None:
+    texts = [f"see <link> now, <name>! {text}" for text in made_texts(100)]
+    tokenizer = Tokenizer.from_bytes(train_tokenizer(texts, 400, kind, whole=("<link>", "<name>")))
+    for text in ("<link>", "(<link>),<name>s <nam", "x<name>y <link><link>"):
+        pieces = [tokenizer.pieces[token] for token in tokenizer.encode(text)]
+        assert pieces.count("<link>") == text.count("<link>")
+        assert pieces.count("<name>") == text.count("<name>")
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert tokenizer.is_by_words
