@@ -42,7 +42,7 @@ _MEDIA = re.compile(
 )
 _UNSENT = re.compile(r"メッセージの送信を取り消しました|unsent a message")
 _CALL = re.compile(r"☎")
-_SAMPLE_LINES = 200_000
+_SAMPLE_LINES = 50_000
 
 
 @dataclass(frozen=True, slots=True)

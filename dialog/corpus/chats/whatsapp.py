@@ -50,7 +50,7 @@ _DELETED = re.compile(
 )
 _EDITED = re.compile(r"\s*<[^<>\n]{0,40}(?:edited|bearbeitet|editad|modifi|編集|编辑)[^<>\n]{0,40}>\s*\Z")
 _LONGEST_NAME = 100
-_SAMPLE_HEADERS = 200_000
+_SAMPLE_LINES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +125,17 @@ class _Open:
     def items(self) -> Iterator[Item]:
         raw = "\n".join(self._parts)
         is_marked = raw.startswith("\u200e")
-        text = raw.translate(_NO_MARKS).strip()
-        edited = _EDITED.search(text, max(0, len(text) - 100))
+        text = raw.strip() if raw.isascii() else raw.translate(_NO_MARKS).strip()
+        edited = _EDITED.search(text, max(0, len(text) - 100)) if text.endswith(">") else None
         if edited is not None:
             text = text[: edited.start()]
             yield Met("edit mark of WhatsApp taken off")
         media = False
-        if _ATTACHED.search(text):
+        if "<" in text and _ATTACHED.search(text):
             text, media = _ATTACHED.sub(" ", text).strip(), True
         elif _OMITTED.fullmatch(text) or (is_marked and len(text) < 200 and _OMITTED_BY_IOS.search(text)):
             text, media = "", True
-        elif (file := _FILE.match(text)) and _FILE_MARK.search(file[0]):
+        elif "(" in text and (file := _FILE.match(text)) and _FILE_MARK.search(file[0]):
             text, media = text[file.end() :], True
         elif _DELETED.fullmatch(text):
             yield LeftOut("deleted message")
@@ -149,8 +149,10 @@ class _Open:
 def match_header(line: str) -> re.Match[str] | None:
     """The beginning of a message, matched: its date, its time and what follows; None for a line that goes on."""
     found = _HEADER.match(line)
-    if found is None and any(mark in line[:40] for mark in _MARKS):  # marks between the numbers
-        found = _HEADER.match(line[:40].translate(_NO_MARKS) + line[40:])
+    if found is None and not (start := line[:40]).isascii():
+        bare = start.translate(_NO_MARKS)
+        if bare != start:  # marks between the numbers
+            found = _HEADER.match(bare + line[40:])
     return found if found is None or (found[1] == "[") == (found[10] == "]") else None
 
 
@@ -191,7 +193,7 @@ def find_whatsapp(file: LogFile, order: str | None) -> WhatsApp:
 
     def dates() -> Iterator[tuple[int, int, int]]:
         nonlocal num_headers
-        for line in islice(file.lines(), _SAMPLE_HEADERS):
+        for line in islice(file.lines(), _SAMPLE_LINES):
             found = match_header(decode_text(line.content)) if line.content else None
             if found is not None:
                 num_headers += 1
