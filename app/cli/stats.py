@@ -26,6 +26,12 @@ def stats(
         typer.Option(help="Also write a page with pictures there; it needs nothing from the network."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables.")] = False,
+    mask: Annotated[
+        bool,
+        typer.Option(
+            "--mask", help="Of logs: replace what is private by placeholders, as `hred prepare --mask`."
+        ),
+    ] = False,
     top: Annotated[int, typer.Option(min=1, help="How many frequent replies and words are listed.")] = 20,
 ) -> None:
     """Tell what a corpus is like: lengths, speakers, words, repetition, leaks, languages, frequent replies.
@@ -41,7 +47,7 @@ def stats(
         _check_page(html)
     counted = CorpusStatistics()
     with show_progress() as progress:
-        rows, about = _rows(corpus, progress)
+        rows, about = _rows(corpus, mask, progress)
         for row in rows:
             counted.add(row)
     figures = {"corpus": without_surrogates(", ".join(corpus)), **counted.to_json(top), **about}
@@ -66,7 +72,7 @@ def _check_page(html: Path) -> None:
         raise UsageError(f"{html} is no place for a page: name a file in a folder that is there")
 
 
-def _rows(names: list[str], progress: Any) -> tuple[Any, dict[str, Any]]:
+def _rows(names: list[str], mask: bool, progress: Any) -> tuple[Any, dict[str, Any]]:
     """The conversations, and what else there is to tell, which is filled in while they are read."""
     from dialog.corpus.formats import FormatOptions
     from dialog.corpus.statistics_rows import LogCounts, is_prepared, rows_of_corpus, rows_of_logs
@@ -76,10 +82,12 @@ def _rows(names: list[str], progress: Any) -> tuple[Any, dict[str, Any]]:
     if any(map(is_prepared, names)):
         if len(names) > 1:
             raise UsageError("name one prepared corpus, or logs: corpora are told one by one")
+        if mask:
+            raise UsageError(f"{names[0]} is prepared already: --mask is for logs; prepare them with it")
         prepared = TokenizedCorpus.open(names[0])
         return rows_of_corpus(prepared, progress), {"tokenizer_tokens": prepared.tokenizer.num_tokens}
     counts = LogCounts()
-    return rows_of_logs(names, FormatOptions(), counts, progress), {"logs": counts.figures}
+    return rows_of_logs(names, FormatOptions(mask=mask), counts, progress), {"logs": counts.figures}
 
 
 def _check_not_empty(figures: dict[str, Any]) -> None:

@@ -137,6 +137,8 @@ def test_a_prepared_corpus_has_tokens(log, tmp_path) -> None:
     figures = json.loads(run(corpus, "--json"))
     assert figures["tokenizer_tokens"] > 261
     assert sum(each["tokens"] or 0 for each in figures["splits"].values()) > 0
+    with pytest.raises(UsageError, match="--mask is for logs"):
+        run(corpus, "--mask")
 
 
 def test_what_cannot_be_is_said_in_a_sentence(log, tmp_path) -> None:
@@ -147,3 +149,11 @@ def test_what_cannot_be_is_said_in_a_sentence(log, tmp_path) -> None:
     (tmp_path / "one.txt").write_text("only this\n")
     with pytest.raises(LogError, match="no conversation of two turns"):
         run(tmp_path / "one.txt")
+
+
+def test_what_is_private_can_be_masked_in_logs(tmp_path) -> None:
+    private, page = tmp_path / "private.txt", tmp_path / "page.html"
+    private.write_text("how do I reach you?\nwrite to ann@mail.example\n")
+    assert "  write to ann@mail.example\t1" in run(private)
+    assert "  write to <mail>\t1" in run(private, "--mask", "--html", page)
+    assert "ann" not in page.read_text(encoding="utf-8")
