@@ -24,6 +24,9 @@ from dialog.errors import StoreError
 
 __all__ = ["ChatCalls"]
 
+MAX_SESSIONS = 10_000
+"""Chats that one owner may begin; what is imported is not counted."""
+
 LONGEST_CLIENT_ID = 200  # characters; PostgreSQL cannot keep thousands of them in order
 
 
@@ -39,9 +42,13 @@ class ChatCalls(StoreBase):
             title: for the list of chats, cut to one short line; empty to take the first user message.
             model_name: the run or model it is meant for.
             kind: where it is shown.
+
+        Raises:
+            StoreError: the owner has `MAX_SESSIONS` already.
         """
         with self._writes() as transaction:
             queries.owner_of(transaction, owner)
+            queries.check_room(transaction, owner, MAX_SESSIONS)
             time = queries.now()
             row = SessionRow(
                 id=queries.new_id(),

@@ -27,6 +27,7 @@ from dialog.errors import StoreError
 
 __all__ = [
     "all_of",
+    "check_room",
     "children_of",
     "delete_sessions",
     "insert_message",
@@ -241,3 +242,17 @@ def _messages() -> Select[Any]:
 def is_id(value: str) -> bool:
     """Returns whether a string could be an id of ours, so that no odd one reaches the driver."""
     return len(value) == 36 and value.isascii() and value.isprintable()
+
+
+def check_room(transaction: Transaction, owner: str, most: int) -> None:
+    """Checks that an owner may begin one more session.
+
+    Raises:
+        StoreError: there are so many already.
+    """
+    of_owner = select(SessionRow.id).where(SessionRow.owner_id == owner).limit(most).subquery()
+    count = transaction.scalar(select(func.count()).select_from(of_owner)) or 0
+    if count >= most:
+        raise StoreError(
+            f"you have {count:,} chats, and no more can be begun; delete some that you do not need"
+        )

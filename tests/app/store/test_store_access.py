@@ -1,6 +1,7 @@
 """Users, logins and keys: found by a hash, expired, ended and revoked."""
 
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 
 import pytest
 from sqlalchemy import select
@@ -71,3 +72,46 @@ def test_a_key_counts_until_it_is_revoked_and_is_not_kept(store: Store, owner: s
         store.revoke_key("nonsense")
     with store._reads() as transaction:
         assert "secret" not in str([vars(row) for row in transaction.scalars(select(ApiKeyRow))])
+
+
+def test_an_owner_begins_only_so_many_chats(
+    store: Store, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.store.chats.MAX_SESSIONS", 3)
+    made = [store.create_session(owner) for _ in range(3)]
+    with pytest.raises(StoreError, match="you have 3 chats, and no more can be begun; delete some"):
+        store.create_session(owner)
+    assert store.create_session(store.owner_for("somebody else"))
+    store.delete_session(owner, made[0].id)
+    assert store.create_session(owner)
+
+
+def test_failed_logins_are_counted_by_the_database(store: Store) -> None:
+    before = datetime.now(UTC) - timedelta(days=1)
+    assert store.login_failures(["name ann", "address 1"]) == {}
+    threads = [Thread(target=store.count_login_failure, args=(["name ann"], before)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.count_login_failure(["address 1"], before)
+    failures = store.login_failures(["name ann", "address 1", "name bob"])
+    assert {subject: count for subject, (count, _) in failures.items()} == {"name ann": 8, "address 1": 1}
+    store.forget_login_failures(["name ann"])
+    assert list(store.login_failures(["name ann", "address 1"])) == ["address 1"]
+
+
+def test_a_user_goes_with_logins_and_keys_but_not_before_their_chats(store: Store) -> None:
+    user = store.create_user("Ann", "hash")
+    owner = store.owner_of_user(user.id)
+    store.add_login(user.id, "token", datetime.now(UTC) + timedelta(hours=1))
+    store.add_key(owner, "hred-key", "hred", "")
+    session = store.create_session(owner)
+    with pytest.raises(StoreError, match="Ann still has 1 chats"):
+        store.remove_user(user.id)
+    assert store.user_of_login("token") == user
+    store.delete_session(owner, session.id)
+    store.remove_user(user.id)
+    assert (store.user_of_login("token"), store.owner_of_key("hred-key"), store.users()) == (None, None, ())
+    with pytest.raises(StoreError, match="there is no such user"):
+        store.set_password(user.id, "other")
