@@ -15,7 +15,7 @@ _HEADERS = {
     b"frame-ancestors 'none'; form-action 'self'",
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
-    b"referrer-policy": b"no-referrer",
+    b"referrer-policy": b"same-origin",  # with `no-referrer` a browser would send our own form from `Origin: null`
     b"cross-origin-opener-policy": b"same-origin",
     b"cross-origin-resource-policy": b"same-origin",
 }

@@ -5,6 +5,7 @@ import signal
 from contextlib import ExitStack
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from app.access.passwords import hash_password
 from app.store import Store
@@ -12,6 +13,7 @@ from tests.app.access.house_of_servers import Browser, Proxy, ServerProcess, sta
 from tests.app.access.watched import CANARIES
 from tests.app.cli.tiny_runs import make_runs
 from tests.app.store.databases import new_database, running_server
+from tests.browser import LAUNCH_ARGS, chromium_path
 
 PASSWORD = "correct horse"
 SECRET = "my secret is lemon"
@@ -162,6 +164,39 @@ def test_files_of_chats_are_their_owners_alone(house):
     assert answer.status == 401
 
 
+def call(server, method, path, key="", values=None):
+    """Calls the API as a program does, with a key and no cookie."""
+    caller = Browser.__new__(Browser)
+    caller.port = server.port
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+    answer, body = caller.ask(method, path, None if values is None else json.dumps(values).encode(), headers)
+    return answer.status, body
+
+
+def test_a_key_opens_its_owners_chats_alone_and_figures_are_for_administrators(house):
+    server = house.servers[0]
+    session = next(one for one in house.store.sessions(house.owner) if one.title == SECRET)
+    before = everything(house)
+    message = {"model": "hred", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 3}
+    status, body = call(
+        server, "POST", "/v1/chat/completions", "key of Bob", {**message, "session_id": session.id}
+    )
+    assert status == 404 and b"lemon" not in body
+    status, body = call(server, "GET", f"/v1/sessions/{session.id}", "key of Bob")
+    assert status == 404 and b"lemon" not in body
+    assert b"lemon" not in call(server, "GET", "/v1/sessions", "key of Bob")[1]
+    assert everything(house) == before
+    status, body = call(server, "GET", f"/v1/sessions/{session.id}", "key of Ann")
+    assert status == 200 and b"lemon" in body
+    assert [call(server, "GET", "/metrics", key)[0] for key in ("", "key of Bob", "key of Ann")] == [
+        401,
+        403,
+        200,
+    ]
+    assert call(server, "GET", "/healthz")[0] == 200
+    assert call(server, "POST", "/v1/chat/completions", values=message)[0] == 401
+
+
 def test_the_same_message_and_seed_give_the_same_reply_on_both_servers(house):
     asked = {
         "model": "hred",
@@ -171,13 +206,42 @@ def test_the_same_message_and_seed_give_the_same_reply_on_both_servers(house):
     }
     replies = []
     for server in house.servers:
-        caller = Browser.__new__(Browser)
-        caller.port = server.port
-        key = {"Authorization": "Bearer key of Bob", "Content-Type": "application/json"}
-        answer, body = caller.ask("POST", "/api/reply", json.dumps(asked).encode(), key)
-        assert answer.status == 200
+        status, body = call(server, "POST", "/api/reply", "key of Bob", asked)
+        assert status == 200
         replies.append(json.loads(body)["replies"])
     assert replies[0] == replies[1] and len(replies[0]) == 2
+
+
+def test_a_browser_logs_in_chats_and_logs_out(house):
+    wrongs = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=LAUNCH_ARGS)
+        page = browser.new_context(locale="ja-JP").new_page()
+        page.set_default_timeout(120_000)
+        expect.set_options(timeout=120_000)
+        page.on("console", lambda told: wrongs.append(told.text) if "Content Security" in told.text else None)
+        page.goto(f"http://127.0.0.1:{house.proxy.port}/")
+        assert page.url.endswith("/login")
+        page.fill("#name", "Bob")
+        page.fill("#password", "wrong horse")
+        page.press("#password", "Enter")
+        expect(page.get_by_role("alert")).to_have_text("名前またはパスワードが違います。")
+        page.fill("#password", PASSWORD)
+        page.get_by_role("button", name="ログイン").click()
+        box = page.locator("#chat-message textarea, #message textarea")
+        expect(box).to_be_visible()
+        box.fill("hello from a browser")
+        box.press("Enter")
+        shown = page.locator("#chat-conversation, #conversation")
+        expect(shown).to_contain_text("hello from a browser")
+        page.goto(f"http://127.0.0.1:{house.proxy.port}/logout")
+        expect(page.get_by_text("Bob としてログインしています。")).to_be_visible()
+        page.get_by_role("button", name="ログアウト", exact=True).click()
+        expect(page.locator("#password")).to_be_visible()
+        page.goto(f"http://127.0.0.1:{house.proxy.port}/")
+        assert page.url.endswith("/login")
+        browser.close()
+    assert wrongs == []
 
 
 def test_a_server_that_dies_between_two_messages_takes_neither_login_nor_chat_along(house):
