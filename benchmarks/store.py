@@ -33,8 +33,8 @@ from sqlalchemy import insert, text
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app.store import Store
-from app.store.migrations.versions.revision_0003 import pieces_of
 from app.store.queries import new_id
+from app.store.search_text import pieces_of
 from app.store.tables import MessageRow, OwnerRow, SearchRow, SessionRow
 from tests.app.store.databases import new_database, running_server
 

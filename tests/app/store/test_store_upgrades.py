@@ -192,8 +192,8 @@ def test_messages_added_one_by_one_and_by_the_upgrade_lie_in_the_same_pieces(
 @BOTH
 def test_servers_that_start_at_once_upgrade_once(url: str, path: Path) -> None:
     before = make_old(url, path, 1)
-    with ThreadPoolExecutor(4) as pool:
-        for store in pool.map(Store.open, [url] * 4):
+    with ThreadPoolExecutor(3) as pool:
+        for store in pool.map(Store.open, [url] * 3):
             assert len(store.sessions(store.owner_for("cookie 1"))) == 2
             store.close()
     with engine_of(url) as engine:
