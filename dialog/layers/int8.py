@@ -6,11 +6,11 @@ their absolute value:
     W_oi ~ s_o V_oi,  V in -L ... L       x_i ~ (bound / 127) u_i,  u in -127 ... 127
     y_o = s_o (bound / 127) sum_i V_oi u_i + b_o
 
-L is 127. A processor without VNNI adds the products of two neighbours in 16 bits, which 2 * 255 * 127 overflows; there L is
-63, a weight has 7 bits. The sum is exact, so the rows beside a row can change its result in the last bit alone (kernels for few and for
-many rows may scale the sum in another order); a scale taken from the batch at hand, as dynamic quantisation does,
-would make it depend on them. Jacob et al. 2018, "Quantization and
-Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", section 2.
+L is 127. A processor without VNNI adds the products of two neighbours in 16 bits, which 2 * 255 * 127 overflows; there
+L is 63, a weight has 7 bits. The sum is exact, so the rows beside a row can change its result in the last bit alone
+(kernels for few and for many rows may scale the sum in another order); a scale taken from the batch at hand, as dynamic
+quantisation does, would make it depend on them. Jacob et al. 2018, "Quantization and Training of Neural Networks for
+Efficient Integer-Arithmetic-Only Inference", section 2.
 """
 
 import torch

@@ -33,8 +33,12 @@ def test_an_error_is_no_larger_than_rounding_can_make_it():
     rows = torch.rand(20, 80, generator=draw) * 2 - 1
     found = Int8Linear(weight, None)(rows).double()
     exact = rows.double() @ weight.double().t()
-    of_weights = weight.abs().amax(1).double() / (2 * weight_levels()) * rows.abs().sum(1, keepdim=True).double()
-    of_inputs = (weight.abs().sum(1).double() + 80 * weight.abs().amax(1).double() / (2 * weight_levels())) / 254
+    of_weights = (
+        weight.abs().amax(1).double() / (2 * weight_levels()) * rows.abs().sum(1, keepdim=True).double()
+    )
+    of_inputs = (
+        weight.abs().sum(1).double() + 80 * weight.abs().amax(1).double() / (2 * weight_levels())
+    ) / 254
     assert ((found - exact).abs() <= of_weights + of_inputs + 1e-5).all()
     assert (found - exact).abs().max() > 1e-4  # it is not float32 under another name
 
