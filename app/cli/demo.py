@@ -125,11 +125,18 @@ def train_demo(language: str, minutes: float, out: Path) -> list[Path]:
     from dialog.training.reproducibility import set_variables
 
     set_variables()  # before anything imports torch
+
+    from app.cli.training_display import stop_on_interrupt
+
     folder = out / language
     prepared = _prepared(language, folder / "corpus")
     runs = [folder / name for name in _MODELS]
-    for name, run in zip(_MODELS, runs, strict=True):
-        _train(prepared, name, run, minutes)
+    with stop_on_interrupt() as should_stop:
+        for name, run in zip(_MODELS, runs, strict=True):
+            _train(prepared, name, run, minutes)
+            if should_stop():
+                print("Stopped; the same command goes on from here.", flush=True)
+                raise KeyboardInterrupt
     return runs
 
 
@@ -202,9 +209,6 @@ def _train(prepared: "TokenizedCorpus", name: str, run: Path, minutes: float) ->
             flush=True,
         )
     train(prepared.folder, run, resume=resume, max_updates=updates, log_every=max(1, updates // 20), **begin)
-    if load_progress(run).update < updates:
-        print("Stopped; the same command goes on from here.")
-        raise KeyboardInterrupt
 
 
 def _updates(prepared: "TokenizedCorpus", name: str, settings: tuple[str, ...], seconds: float) -> int:

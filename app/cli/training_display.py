@@ -25,6 +25,8 @@ __all__ = ["TrainingDisplay", "say_conditions", "say_estimate", "stop_on_interru
 
 _NO_CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if code != ord("\n")}
 """A model at its beginning draws any byte, such as those that steer a terminal."""
+_WISHES: list[threading.Event] = []
+"""Those of the `stop_on_interrupt` that are entered, the outermost first."""
 
 
 def say_estimate(estimate: "Estimate") -> None:
@@ -165,14 +167,19 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     """Makes the first Ctrl-C (or SIGTERM) a wish to stop, and the second one an interrupt.
 
     A launcher of several processes passes on what they have had from the terminal already; it kills them itself
-    if they do not stop in time, so for them the second one is the same wish.
+    if they do not stop in time, so for them the second one is the same wish. Where one stands inside another, a wish
+    is the outer one's, too, and what begins after it stops at once: none is lost between two trainings.
     """
     wish = threading.Event()
+    if any(outer.is_set() for outer in _WISHES):
+        wish.set()
+    _WISHES.append(wish)
 
     def ask(number: int, frame: FrameType | None) -> None:
         if wish.is_set() and num_processes() == 1:
             raise KeyboardInterrupt
-        wish.set()
+        for each in _WISHES:
+            each.set()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -180,3 +187,4 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _WISHES.remove(wish)

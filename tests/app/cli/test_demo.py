@@ -21,6 +21,8 @@ from dialog.training.config import training_config_class
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs tests in the background has it ignored
 import app.cli.demo as demo
 demo._SETTINGS = ("embedding_size=8", "hidden_size=16", "batch_tokens=256", "sample_replies=0", "measure_replies=0",
                   "patience=0", "validate_conversations=4")
@@ -74,7 +76,7 @@ def start(tmp_path) -> Iterator[object]:
     yield started
     for each in running:
         each.process.kill()
-        each.process.wait()
+        each.process.communicate()
 
 
 def answer(url: str, model: str) -> str:
