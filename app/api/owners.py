@@ -10,11 +10,11 @@ The contract, of the ASGI scope that reaches these routes:
 
 from starlette.requests import Request
 
+from app.access import GUEST_COOKIE
 from app.store import Store
 
 __all__ = ["is_admin", "owner_of"]
 
-_GUEST_COOKIE = "hred_owner"
 _MAX_TOKEN = 200
 _LOCAL = "local"
 """What stands for the cookie of programs that send none: together they are one guest, this machine's own."""
@@ -29,7 +29,7 @@ def owner_of(request: Request, store: Store) -> str:
     owner = getattr(request.state, "owner", None)
     if isinstance(owner, str):
         return owner
-    token = request.cookies.get(_GUEST_COOKIE, "")
+    token = request.cookies.get(GUEST_COOKIE, "")
     return store.owner_for(token if 0 < len(token) <= _MAX_TOKEN else _LOCAL)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
+from app.access import Rules, guard
 from app.api import add_api
 from app.bots import Bots
 from app.store import Store
@@ -19,15 +20,21 @@ TURNS = [{"speaker": "A", "text": "hello number 7"}, {"speaker": "B", "text": "h
 
 
 class Served:
-    """A server that listens on a port of its own, the bots behind it, and a store of its own."""
+    """A server that listens on a port of its own, the bots behind it, and a store of its own.
 
-    def __init__(self, bots: Bots) -> None:
+    Args:
+        bots: who replies.
+        rules: of the guards before the API; none where it stands by itself.
+    """
+
+    def __init__(self, bots: Bots, rules: Rules | None = None) -> None:
         self.bots = bots
         self._folder = tempfile.TemporaryDirectory(prefix="hred-served-")
         self.store = Store.open(f"sqlite:///{self._folder.name}/sessions.db")
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         add_api(app, bots, self.store)
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+        reached = app if rules is None else guard(app, rules, self.store)
+        self._server = uvicorn.Server(uvicorn.Config(reached, log_level="error", timeout_graceful_shutdown=1))
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
         listening.listen(512)
