@@ -103,7 +103,7 @@ class _Chats:
             told.append((text, first))
         return session, told
 
-    async def _compare(self, reader: Any, writer: Any, session: str, expected: list[tuple[str, str]]) -> None:
+    async def _compare(self, session: str, expected: list[tuple[str, str]]) -> None:
         """Counts what the store holds of a chat; a reply without words is not stored."""
         found = json.loads(await self._ask("GET", f"/v1/sessions/{session}"))["messages"]
         stored = [(message["role"], message["content"]) for message in found]
