@@ -8,6 +8,7 @@ from app.store.access import AccessCalls
 from app.store.administration import AdministrationCalls
 from app.store.battle_rounds import BattleRoundCalls
 from app.store.battles import BattleCalls
+from app.store.branches import BranchCalls
 from app.store.chats import ChatCalls
 from app.store.feedback import FeedbackCalls
 from app.store.owners import OwnerCalls
@@ -23,6 +24,7 @@ class Store(
     AdministrationCalls,
     ChatCalls,
     AccessCalls,
+    BranchCalls,
     OwnerCalls,
     TransferCalls,
     ReviewCalls,

@@ -1,43 +1,58 @@
-"""What the page does, without its looks: sends messages, stores replies, lists chats.
+"""What the page does, without its looks: sends messages, begins replies, walks between branches, lists chats.
 
-Everything is read from the store at each call; the browser sends ids only, and each id is checked
-against the owner that `app.access` found by its cookie. The one thing kept in memory is which replies are
-being decoded, so that they can be stopped.
+Everything is read from the store at each call; the browser sends ids only, and each id is checked against its
+owner. What a tab shows is a leaf that the tab itself names: two tabs in one chat go on from what each of them
+shows, and make two branches.
 """
 
-import contextlib
 import secrets
 import threading
-import time
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.access import owner_of
 from app.bots import Bots
-from app.store import Store, StoredMessage, StoredSession
-from dialog.decoding.replies import Reply, Sampling
-from dialog.errors import DialogError, StoreError, UsageError
+from app.store import Feedback, Kind, Store, StoredMessage, StoredSession
+from app.web.running import Answer, Replies
+from dialog.decoding.replies import Sampling
+from dialog.errors import StoreError, UsageError
 
-__all__ = ["MAX_CHARACTERS", "Chats", "Partial"]
+__all__ = ["MAX_CHARACTERS", "Chats", "View", "new_request"]
 
 MAX_CHARACTERS = 20_000
-_PIECE_SECONDS = 0.1
-"""Pieces of a streamed reply are shown at this pace, for each costs the server an update of the page."""
 _MAX_BEGUN = 1000
+_PATIENCE = 30.0
+"""Seconds that are waited for a reply to end at its next token."""
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """A reply while it is decoded.
+class View:
+    """A branch of a chat as a tab shows it.
 
     Attributes:
-        model: the bot's name.
-        text: what there is of it.
+        session: the chat, None for one that is not stored yet.
+        path: the messages from the first to the leaf.
+        beside: for each message of the path, the ids of those that stand in its place, itself among them.
+        candidates: replies that one can choose from at the leaf; the leaf is one of them, or their parent.
+        feedback: what the owner thinks of replies, by message id.
     """
 
-    model: str
-    text: str
+    session: StoredSession | None = None
+    path: tuple[StoredMessage, ...] = ()
+    beside: Mapping[str, tuple[str, ...]] | None = None
+    candidates: tuple[StoredMessage, ...] = ()
+    feedback: Mapping[str, Feedback] | None = None
+
+    @property
+    def session_id(self) -> str:
+        """The chat's id, or "" for none."""
+        return self.session.id if self.session else ""
+
+    @property
+    def leaf(self) -> str:
+        """The last message's id, or "" for none."""
+        return self.path[-1].id if self.path else ""
 
 
 class Chats:
@@ -50,8 +65,8 @@ class Chats:
 
     def __init__(self, bots: Bots, store: Store) -> None:
         self.bots = bots
+        self.replies = Replies(bots, store)
         self._store = store
-        self._running: dict[tuple[str, str], threading.Event] = {}
         self._begun: dict[tuple[str, str], str] = {}  # chats by owner and the id of their first message
         self._begins = threading.Lock()
 
@@ -66,147 +81,239 @@ class Chats:
             raise StoreError("the browser sent no cookie, by which chats are told apart; allow it and reload")
         return owner
 
-    def sessions(self, owner: str) -> Sequence[StoredSession]:
-        """Returns the owner's chats, the latest first."""
-        return self._store.sessions(owner, limit=100)
+    def sessions(self, owner: str, kind: Kind = "chat", limit: int = 100) -> Sequence[StoredSession]:
+        """Returns the owner's chats of a kind, the latest first."""
+        return self._store.sessions(owner, limit=limit, kind=kind)
 
-    def path(self, owner: str, session_id: str) -> Sequence[StoredMessage]:
-        """Returns the messages of the shown branch."""
-        return self._store.messages(owner, session_id)
+    def search(self, owner: str, text: str, kind: Kind = "chat") -> list[tuple[StoredSession, str]]:
+        """Returns the owner's chats that hold a text, and a message with it, the newest first."""
+        found: dict[str, str] = {}
+        for hit in self._store.search(owner, text):
+            found.setdefault(hit.session_id, hit.text)
+        sessions = [(self._store.session(owner, session_id), text) for session_id, text in found.items()]
+        return [(session, text) for session, text in sessions if session.kind == kind]
 
-    def delete(self, owner: str, session_id: str) -> None:
-        """Deletes a chat for good, and what the bots keep of it."""
-        said = tuple(self._store.conversations(owner, session_id))
-        self.stop(owner, session_id)
-        self._store.delete_session(owner, session_id)
-        self.bots.forget(said)
+    def view(self, owner: str, session_id: str, leaf: str | None = None) -> View:
+        """Returns a branch of a chat, the active one when `leaf` is None; nothing without a chat.
 
-    def say(self, owner: str, session_id: str, text: str, client_id: str, kind: str) -> StoredMessage:
+        Raises:
+            StoreError: there is no such chat or message of this owner's.
+        """
+        if not session_id:
+            return View()
+        session = self._store.session(owner, session_id)
+        path = self._store.messages(owner, session_id, leaf)
+        below: dict[str | None, list[str]] = {}
+        for message_id, parent in self._store.branches(owner, session_id).items():
+            below.setdefault(parent, []).append(message_id)
+        beside = {message.id: tuple(below.get(message.parent_id, [message.id])) for message in path}
+        feedback = self._store.feedback(owner, session_id)
+        return View(session, path, beside, self._candidates(owner, session, path, beside), feedback)
+
+    def _candidates(
+        self,
+        owner: str,
+        session: StoredSession,
+        path: Sequence[StoredMessage],
+        beside: Mapping[str, tuple[str, ...]],
+    ) -> tuple[StoredMessage, ...]:
+        if not path:
+            return ()
+        last = path[-1]
+        if last.role == "user":
+            replies = self._store.children(owner, session.id, last.id) if session.kind == "compare" else ()
+            return self._in_order(message for message in replies if message.role == "bot")
+        if len(beside[last.id]) == 1:
+            return ()
+        replies = self._store.siblings(owner, session.id, last.id)
+        if session.kind == "compare":
+            return self._in_order(replies)
+        request = _request_of(last)
+        together = self._in_order(message for message in replies if _request_of(message) == request)
+        return together if len(together) > 1 else ()
+
+    def _in_order(self, replies: Iterable[StoredMessage]) -> tuple[StoredMessage, ...]:
+        """Returns replies by model and index, not as they happened to be finished."""
+        places = {name: place for place, name in enumerate(self.bots.names)}
+
+        def place(message: StoredMessage) -> tuple[int, int]:
+            last = len(places)
+            return places.get(message.model_name or "", last), message.reply.index if message.reply else 0
+
+        return tuple(sorted(replies, key=place))
+
+    def say(
+        self, owner: str, session_id: str, parent: str, text: str, client_id: str, kind: Kind = "chat"
+    ) -> StoredMessage:
         """Stores a user's message in a chat, or in a new one if `session_id` is empty.
 
         Args:
             owner: whose chat.
             session_id: of the chat.
+            parent: the message that it follows, "" for none: the one that the tab shows last.
             text: the message.
-            client_id: made by the browser for this message; the same one again is the same message.
-            kind: what a new chat is noted as: a model's name, or `compare`.
+            client_id: made for this message; the same one again is the same message.
+            kind: where a new chat is shown.
 
         Raises:
-            UsageError: the message is too long.
-            StoreError: there is no such chat of this owner's.
+            UsageError: the message is empty or too long.
+            StoreError: there is no such chat or message of this owner's.
         """
+        self._check_length(text)
+        session_id = session_id or self._begin(owner, client_id, kind)
+        return self._store.add_user_message(owner, session_id, parent or None, text, client_id)
+
+    def edit(self, owner: str, session_id: str, message_id: str, text: str, client_id: str) -> StoredMessage:
+        """Stores another wording of a user's message beside it; what was said stays.
+
+        Raises:
+            UsageError: it is empty, too long, or a reply.
+            StoreError: there is no such chat or message of this owner's.
+        """
+        self._check_length(text)
+        earlier = self._store.message(owner, session_id, message_id)
+        if earlier.role != "user":
+            raise UsageError(
+                "only your own messages can be edited; say what a reply should have been instead"
+            )
+        return self._store.add_user_message(owner, session_id, earlier.parent_id, text, client_id)
+
+    @staticmethod
+    def _check_length(text: str) -> None:
+        if not text.strip():
+            raise UsageError("the message is empty; write something")
         if len(text) > MAX_CHARACTERS:
             raise UsageError(
                 f"the message has {len(text):,} characters, but at most {MAX_CHARACTERS:,} can be sent; "
                 "shorten it"
             )
-        client_id = client_id or secrets.token_hex(16)
-        session_id = session_id or self._begin(owner, client_id, kind)
-        leaf = self._store.session(owner, session_id).active_leaf_id
-        return self._store.add_user_message(owner, session_id, leaf, text, client_id)
 
-    def _begin(self, owner: str, client_id: str, kind: str) -> str:
+    def _begin(self, owner: str, client_id: str, kind: Kind) -> str:
         """Makes a chat, or returns the one that the same first message has made: it may be sent twice."""
         with self._begins:
             if (owner, client_id) not in self._begun:
-                self._begun[owner, client_id] = self._store.create_session(owner, model_name=kind).id
+                self._begun[owner, client_id] = self._store.create_session(owner, kind=kind).id
                 if len(self._begun) > _MAX_BEGUN:
                     del self._begun[next(iter(self._begun))]
             return self._begun[owner, client_id]
 
     def answer(
-        self, owner: str, session_id: str, parent: str, model: str, sampling: Sampling, seed: int
-    ) -> Generator[Partial | StoredMessage, None, None]:
-        """Streams a reply to the message `parent`, then stores it; stored, too, if its reader goes away.
-
-        Yields:
-            What there is of the reply about ten times a second, and at last the stored message, unless the
-            reply was stopped before its first token.
-        """
-        conversation = self._store.conversation(owner, session_id, leaf=parent)
-        engine = self.bots.engine(model)
-        stop = threading.Event()
-        self._running[owner, session_id] = stop
-        stream = engine.stream(conversation, sampling, seed, stop=stop.is_set)
-        text, shown, reply, stored = "", 0.0, None, None
-        try:
-            for piece in stream:
-                if isinstance(piece, Reply):
-                    reply = piece
-                    continue
-                text += piece
-                if time.monotonic() - shown >= _PIECE_SECONDS:
-                    shown = time.monotonic()
-                    yield Partial(model, text)
-        finally:
-            has_gone = reply is None
-            if has_gone:  # the reader went: end at the next token, and keep what there is
-                stop.set()
-                with contextlib.suppress(Exception):
-                    reply = next((piece for piece in stream if isinstance(piece, Reply)), None)
-            if self._running.get((owner, session_id)) is stop:
-                del self._running[owner, session_id]
-            with contextlib.suppress(DialogError) if has_gone else contextlib.nullcontext():
-                stored = self._keep(owner, session_id, parent, model, reply)
-        if stored is not None:
-            yield stored
-
-    def stop(self, owner: str, session_id: str) -> None:
-        """Stops the reply that is being decoded in a chat, if one is."""
-        running = self._running.get((owner, session_id))
-        if running is not None:
-            running.set()
-
-    def to_answer(self, owner: str, session_id: str) -> StoredMessage | None:
-        """Returns the user's message at the end of the shown branch: what a further reply would answer."""
-        path = self.path(owner, session_id)
-        return next((message for message in reversed(path) if message.role == "user"), None)
-
-    def next_version(self, owner: str, session_id: str) -> None:
-        """Shows the next of the replies that stand beside the last one."""
-        path = self.path(owner, session_id)
-        if path and path[-1].role == "bot":
-            versions = self._store.siblings(owner, session_id, path[-1].id)
-            place = [message.id for message in versions].index(path[-1].id)
-            self._store.set_active_leaf(owner, session_id, versions[(place + 1) % len(versions)].id)
-
-    def version(self, owner: str, session_id: str) -> tuple[int, int]:
-        """Returns the place of the last reply among those beside it, from 1, and how many there are."""
-        path = self.path(owner, session_id)
-        if not path or path[-1].role != "bot":
-            return 0, 0
-        versions = self._store.siblings(owner, session_id, path[-1].id)
-        return [message.id for message in versions].index(path[-1].id) + 1, len(versions)
-
-    def choose(self, owner: str, session_id: str, message_id: str) -> None:
-        """Makes the conversation go on from a message."""
-        self._store.set_active_leaf(owner, session_id, message_id)
-
-    def candidates(
-        self, owner: str, session_id: str, parent: str, sampling: Sampling, num_replies: int, seed: int
-    ) -> Iterator[tuple[str, list[StoredMessage] | str]]:
-        """Lets every bot reply to the message `parent`; yields its name, and its replies or why it has none."""
-        conversation = self._store.conversation(owner, session_id, leaf=parent)
-        for model in self.bots.names:
-            try:
-                replies = self.bots.engine(model).reply(conversation, sampling, num_replies, seed)
-            except DialogError as error:
-                yield model, str(error)
-                continue
-            kept = [self._keep(owner, session_id, parent, model, r, activate=False) for r in replies]
-            yield model, [message for message in kept if message is not None]
-
-    def _keep(
         self,
         owner: str,
-        session_id: str,
-        parent: str,
-        model: str,
-        reply: Reply | None,
-        activate: bool = True,
-    ) -> StoredMessage | None:
-        if reply is None or not reply.text:
-            return None
-        return self._store.add_reply(
-            owner, session_id, parent, reply, model, secrets.token_hex(16), activate=activate
+        said: StoredMessage,
+        models: Sequence[str],
+        count: int,
+        sampling: Sampling,
+        seed: int,
+        client_id: str,
+    ) -> Answer | None:
+        """Begins replies to a message; see `Replies.begin`.
+
+        Raises:
+            UsageError: no model is chosen.
+            StoreError: there is no such chat of this owner's.
+        """
+        if not models:
+            raise UsageError("no model is chosen; choose one or more")
+        given = (models, count, sampling, seed, client_id)
+        return self.replies.begin(owner, said.session_id, said.id, *given)
+
+    def to_answer(self, owner: str, session_id: str, message_id: str) -> StoredMessage:
+        """Returns the user's message that a further reply would answer: itself, or the one before a reply.
+
+        Raises:
+            StoreError: there is no such chat or message of this owner's.
+        """
+        message = self._store.message(owner, session_id, message_id)
+        while message.role == "bot" and message.parent_id is not None:
+            message = self._store.message(owner, session_id, message.parent_id)
+        return message
+
+    def after_stop(self, owner: str, session_id: str, leaf: str) -> str:
+        """Stops what is decoded below the leaf that a tab shows, and returns what the tab then goes on from.
+
+        It is the reply as far as it came, or the leaf itself.
+        """
+        kept = leaf
+        for answer in self.replies.stop(owner, session_id, leaf) if leaf else ():
+            answer.ended.wait(_PATIENCE)
+            kept = answer.stored[0].id if answer.stored else kept
+        return kept
+
+    def walk(self, owner: str, session_id: str, message_id: str) -> str:
+        """Shows the branch of a message, down to what was said last in it; returns that leaf.
+
+        Raises:
+            StoreError: there is no such chat or message of this owner's.
+        """
+        self._store.message(owner, session_id, message_id)
+        leaf, branch = message_id, {message_id}
+        for below, parent in self._store.branches(owner, session_id).items():
+            if parent in branch:
+                branch.add(below)
+                leaf = below  # the last of all
+        self._store.set_active_leaf(owner, session_id, leaf)
+        return leaf
+
+    def choose(self, owner: str, session_id: str, message_id: str) -> str:
+        """Makes the conversation go on from a message, and returns its id.
+
+        Raises:
+            StoreError: there is no such chat or message of this owner's.
+        """
+        self._store.set_active_leaf(owner, session_id, message_id)
+        return message_id
+
+    def rate(self, owner: str, session_id: str, message_id: str, value: int | None) -> None:
+        """Keeps a like (1), a dislike (-1) or neither of a reply; what it should have been stays as it is.
+
+        Raises:
+            StoreError: there is no such reply of this owner's.
+        """
+        before = self._store.feedback(owner, session_id).get(message_id)
+        self._store.set_feedback(owner, session_id, message_id, value, before.correction if before else None)
+
+    def correct(self, owner: str, session_id: str, message_id: str, text: str) -> None:
+        """Keeps what a reply should have been; with nothing it is forgotten.
+
+        Raises:
+            UsageError: it is too long.
+            StoreError: there is no such reply of this owner's.
+        """
+        if text.strip():
+            self._check_length(text)
+        before = self._store.feedback(owner, session_id).get(message_id)
+        self._store.set_feedback(
+            owner, session_id, message_id, before.value if before else None, text.strip() or None
         )
+
+    def rename(self, owner: str, session_id: str, title: str) -> None:
+        """Gives a chat another title; nothing changes with an empty one."""
+        if title.strip():
+            self._store.rename(owner, session_id, title)
+
+    def delete(self, owner: str, session_id: str) -> None:
+        """Deletes a chat for good, and what the bots keep of it; stops what is decoded in it."""
+        for answer in self.replies.stop(owner, session_id):
+            answer.ended.wait(_PATIENCE)
+        said = tuple(self._store.conversations(owner, session_id))
+        self._store.delete_session(owner, session_id)
+        self.bots.forget(said)
+
+    def keep_language(self, owner: str, chosen: str | None) -> str | None:
+        """Keeps the language that was chosen in this browser, if one was; returns the one that is kept."""
+        settings = self._store.owner_settings(owner)
+        if chosen is None or chosen == settings.language:
+            return settings.language
+        self._store.set_owner_settings(owner, replace(settings, language=chosen))
+        return chosen
+
+
+def new_request() -> str:
+    """Returns an id for a request."""
+    return secrets.token_hex(16)
+
+
+def _request_of(message: StoredMessage) -> str:
+    """Returns the id of the request that a reply came of: several came of the same one."""
+    return message.client_id.partition(":")[0]

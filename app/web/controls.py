@@ -9,7 +9,7 @@ from app.web.words import label
 from dialog.decoding.replies import CHAT_SAMPLING, FIELDS_OF, Sampling
 from dialog.errors import UsageError
 
-__all__ = ["build_sampling", "new_id", "read_sampling", "read_seed"]
+__all__ = ["PRESETS", "build_preset", "build_sampling", "connect_preset", "read_sampling", "read_seed"]
 
 _METHODS = ("sample", "beam", "greedy")
 _SETTINGS = (
@@ -39,12 +39,38 @@ _WHOLE = {name for name in _SETTINGS if isinstance(getattr(CHAT_SAMPLING, name),
 _LONGEST = 400  # tokens
 
 
-def new_id() -> str:
-    """Returns an id for the next message; the page holds it until the message is stored.
+PRESETS = {
+    "lively": CHAT_SAMPLING,
+    "safe": Sampling(temperature=0.5, top_p=0.8),
+    "wild": Sampling(temperature=1.2, top_p=0.98),
+    "likely": Sampling("beam", beam_size=5),
+    "varied": Sampling("beam", beam_size=8, beam_groups=4, diversity=1.0),
+}
+"""Settings with a name, the first of which the page begins with; `controls.NAME` are the words on it."""
 
-    A request that is sent twice carries the same id twice, and the store keeps one message.
-    """
-    return secrets.token_hex(16)
+_OWN = "own"
+
+
+def build_preset(name: str) -> Any:
+    """Makes the choice among presets; `connect_preset` ties it to the controls."""
+    choices = [(label(f"controls.{preset}"), preset) for preset in (*PRESETS, _OWN)]
+    words = label("controls.preset")
+    return gr.Dropdown(choices, value="lively", label=words, elem_id=f"{name}-preset", filterable=False)
+
+
+def connect_preset(preset: Any, controls: list[Any]) -> None:
+    """Lets a preset set the controls, and a control that is touched turn the preset to "own settings"."""
+    settings = controls[: 1 + len(_SETTINGS)]
+
+    def values_of(chosen: str) -> tuple[Any, ...]:
+        sampling = PRESETS.get(chosen)
+        if sampling is None:
+            return (gr.skip(),) * len(settings)
+        return (sampling.method, *(getattr(sampling, setting) for setting in _SETTINGS))
+
+    quiet: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+    preset.input(values_of, [preset], settings, **quiet)
+    gr.on([control.input for control in settings], lambda: _OWN, None, preset, **quiet)
 
 
 def build_sampling(name: str) -> list[Any]:

@@ -13,9 +13,12 @@ from app.web.assets import read_asset
 from app.web.chat_tab import build_chat_tab
 from app.web.chats import Chats
 from app.web.compare_tab import build_compare_tab
+from app.web.drawing import draw_menus
 from app.web.house import House
-from app.web.language import InLanguage
-from app.web.words import LANGUAGES, NAMES, label, translations
+from app.web.language import LANGUAGE_COOKIE, InLanguage, language_of
+from app.web.script import page_head
+from app.web.words import LANGUAGES, label, translations
+from dialog.errors import DialogError
 
 __all__ = ["TABS", "Tab", "build_page", "mount_page"]
 
@@ -34,8 +37,8 @@ class Tab:
 
 
 TABS: tuple[Tab, ...] = (
-    Tab("chat", lambda page, house: build_chat_tab(page, house.chats)),
-    Tab("compare", lambda page, house: build_compare_tab(house.chats)),
+    Tab("chat", build_chat_tab),
+    Tab("compare", build_compare_tab),
 )
 """All tabs, in the order in which they are shown."""
 
@@ -50,19 +53,36 @@ def build_page(bots: Bots, store: Store) -> Any:
     house = House(bots, store, Chats(bots, store))
     with gr.Blocks(title="dialog", analytics_enabled=False) as page:
         with gr.Row(elem_id="head"):
-            gr.Markdown("# dialog", scale=0, min_width=100)
-            gr.Markdown(label("page.about"), elem_id="about")
-            gr.Markdown(_language_menu(), sanitize_html=False, elem_id="language", min_width=120)
+            gr.Markdown("# dialog", elem_id="name", min_width=90)
+            gr.Markdown(label("page.about"), elem_id="about", min_width=200)
+            menus = gr.Markdown("", sanitize_html=False, elem_id="menus", min_width=260)
         for tab in TABS:
             with gr.Tab(label(f"page.{tab.name}"), elem_id=f"tab-{tab.name}"):
                 tab.build(page, house)
+        page.load(_menus(house), None, menus, api_visibility="private", show_progress="hidden")
     return page
 
 
-def _language_menu() -> str:
-    # HTML that Markdown passes through: `gr.HTML` evaluates its text as a script, which the page's policy forbids.
-    options = "".join(f'<option value="{name}" lang="{name}">{NAMES[name]}</option>' for name in LANGUAGES)
-    return f'<select id="language-menu" aria-label="Language · 言語">{options}</select>'
+def _menus(house: House) -> Callable[[gr.Request], str]:
+    def drawn(request: gr.Request) -> str:
+        language = language_of(request)
+        cookie = request.cookies.get(LANGUAGE_COOKIE)
+        try:
+            owner = house.chats.owner(request)
+            kept = house.chats.keep_language(owner, cookie if cookie in LANGUAGES else None)
+        except DialogError:
+            kept = None
+        return draw_menus(language, kept)
+
+    return drawn
+
+
+def _theme() -> Any:
+    """Returns calm colours, and the system's own letters: none are loaded from elsewhere."""
+    fonts = ("system-ui", "-apple-system", "Hiragino Sans", "Noto Sans CJK JP", "Noto Sans JP", "sans-serif")
+    return gr.themes.Default(
+        primary_hue="teal", secondary_hue="teal", neutral_hue="slate", radius_size="lg", font=fonts
+    )
 
 
 def mount_page(server: Any, bots: Bots, store: Store) -> Any:
@@ -75,7 +95,7 @@ def mount_page(server: Any, bots: Bots, store: Store) -> Any:
     """
     page = build_page(bots, store)
     page.queue(default_concurrency_limit=16, max_size=256, api_open=False)
-    server.add_middleware(InLanguage, head=f"<script>{read_asset('page.js')}</script>")
+    server.add_middleware(InLanguage, head=page_head())
     page.run_history = False  # Gradio's own, in the browser or at Hugging Face
     return gr.mount_gradio_app(
         server,
@@ -87,4 +107,5 @@ def mount_page(server: Any, bots: Bots, store: Store) -> Any:
         i18n=translations(),
         css=read_asset("page.css"),
         auth_dependency=gradio_user,
+        theme=_theme(),
     )

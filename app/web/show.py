@@ -1,58 +1,42 @@
-"""Stored messages as the page shows them: texts stay texts, and each reply says how it came about."""
+"""What the page says of stored messages: how each reply came about, in the page's language."""
 
-import html
 import math
-from collections.abc import Sequence
-from typing import Any
 
-from app.store import StoredMessage, StoredSession
+from app.store import StoredMessage
+from app.web.words import say
 
-__all__ = ["as_text", "bubble", "choices", "conversation", "how_it_came"]
+__all__ = ["how_it_came", "scores_of"]
 
-_ENDS = {"end": "ended by itself", "length": "cut at its longest", "stop": "stopped"}
-_SCORES = {"beam": "beam"}
+_SCORES = ("beam", "kl")
 
 
-def as_text(text: str) -> str:
-    """Returns `text` so that a Chatbot shows its letters and nothing of it as markup."""
-    return html.escape(text, quote=False)
-
-
-def how_it_came(message: StoredMessage) -> str:
-    """Returns one line on a reply: model, method or seed, tokens, scores in nats, how it ended."""
+def how_it_came(message: StoredMessage, language: str = "en") -> str:
+    """Returns which model made a reply, by which method, and the seed that gives it again; "" for no reply."""
     reply = message.reply
     if reply is None:
         return ""
     asked = reply.sampling
-    chosen = {"greedy": ["greedy"], "beam": [f"beam of {asked.beam_size}"]}.get(asked.method, [])
+    parts = [message.model_name or ""]
+    if asked.method == "greedy":
+        parts.append(say("show.greedy", language))
+    if asked.method == "beam":
+        parts.append(say("show.beam_of", language, size=asked.beam_size))
     if asked.method == "sample" or reply.latent is not None:  # z is drawn for the others, too
-        chosen.append(f"seed {reply.seed}")
+        parts.append(say("show.seed", language, seed=reply.seed))
     if reply.index:
-        chosen.append(f"reply {reply.index + 1}")
-    nats = "" if math.isnan(reply.log_probability) else f" · log p {reply.log_probability:.1f} nats"
-    further = "".join(
-        f" · {_SCORES[name]} {nats:.1f}" for name, nats in reply.scores.items() if name in _SCORES
-    )
-    how = " · ".join([message.model_name or "", *chosen])
-    return f"{how} · {len(reply.tokens)} tokens{nats}{further} · {_ENDS[reply.ended]}"
+        parts.append(say("show.index", language, number=reply.index + 1))
+    if reply.ended != "end":
+        parts.append(say(f"show.{reply.ended}", language))
+    return " · ".join(parts)
 
 
-def bubble(message: StoredMessage) -> dict[str, Any]:
-    """Returns a message as a Chatbot's entry."""
-    content = as_text(message.text)
-    if message.reply is not None:
-        content += f'<br><small class="how">{as_text(how_it_came(message))}</small>'
-    return {"role": "user" if message.role == "user" else "assistant", "content": content}
-
-
-def conversation(path: Sequence[StoredMessage]) -> list[dict[str, Any]]:
-    """Returns a branch as a Chatbot's entries."""
-    return [bubble(message) for message in path]
-
-
-def choices(sessions: Sequence[StoredSession]) -> list[tuple[str, str]]:
-    """Returns chats as (label, id): title and day."""
-    return [
-        (f"{session.title or 'New chat'}  ·  {session.updated_at:%d %b %H:%M}", session.id)
-        for session in sessions
-    ]
+def scores_of(message: StoredMessage, language: str = "en") -> str:
+    """Returns a reply's tokens, and its scores in nats."""
+    reply = message.reply
+    if reply is None:
+        return ""
+    parts = [say("show.tokens", language, count=len(reply.tokens))]
+    if not math.isnan(reply.log_probability):
+        parts.append(say("show.log_p", language, nats=f"{reply.log_probability:.1f}"))
+    parts += [f"{name} {reply.scores[name]:.1f}" for name in _SCORES if name in reply.scores]
+    return " · ".join(parts)

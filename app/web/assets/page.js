@@ -1,24 +1,238 @@
-// What the page does in the browser by itself: the menu of languages. It stands in the page's head.
+// What the page does in the browser by itself. Buttons inside conversations and lists carry `data-do`; what they ask
+// for is written into a hidden box of their tab as JSON, and a hidden button sends it to the server.
 "use strict";
 (() => {
-  const kept = 60 * 60 * 24 * 365 * 2; // seconds
+  const keptSeconds = 60 * 60 * 24 * 365 * 2;
+  const words = () => window.hredWords[document.documentElement.lang] || window.hredWords.en;
+  const newRequest = () =>
+    Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
+  // ---- sending what a button asks for -------------------------------------------------------------------------
+  let sending = Promise.resolve();
+  const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+  const send = (tab, asked) => {
+    const log = document.querySelector(`#${tab}-conversation .log`);
+    const action = {
+      session: log ? log.dataset.session : "",
+      leaf: log ? log.dataset.leaf : "",
+      request: newRequest(),
+      ...asked,
+    };
+    // One after another: Gradio reads the box a moment after it was written.
+    sending = sending.then(async () => {
+      const box = document.querySelector(`#${tab}-action textarea`);
+      box.value = JSON.stringify(action);
+      box.dispatchEvent(new Event("input", { bubbles: true }));
+      await pause(60);
+      document.getElementById(`${tab}-act`).click();
+      await pause(60);
+    });
+  };
+
+  const tabOf = (element) => {
+    const part = element.closest(".talk");
+    return part ? part.id.replace(/-talk$/, "") : null;
+  };
+
+  // ---- asking back ----------------------------------------------------------------------------------------------
+  const make = (name, properties = {}, ...children) => {
+    const element = Object.assign(document.createElement(name), properties);
+    element.append(...children);
+    return element;
+  };
+
+  const ask = (question, { text = null, lines = 1, sure, danger = false }) =>
+    new Promise((done) => {
+      const field = text === null ? null : make(lines > 1 ? "textarea" : "input", { value: text, rows: lines });
+      const yes = make("button", { className: danger ? "sure danger" : "sure", textContent: sure, value: "yes" });
+      const no = make("button", { textContent: words().cancel, value: "", formNoValidate: true });
+      const form = make("form", { method: "dialog" }, make("label", { textContent: question }));
+      if (field) {
+        field.setAttribute("aria-label", question);
+        form.append(field);
+      }
+      form.append(make("div", { className: "answers" }, yes, no));
+      const dialog = make("dialog", { className: "ask" }, form);
+      if (field && lines > 1) {
+        field.addEventListener("keydown", (event) => {
+          const isSent = event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing;
+          if (isSent) dialog.close("yes");
+        });
+      }
+      dialog.setAttribute("aria-label", question);
+      dialog.addEventListener("close", () => {
+        const result = dialog.returnValue === "yes" ? (field ? field.value : "yes") : null;
+        dialog.remove();
+        done(result);
+      });
+      document.body.append(dialog);
+      dialog.showModal();
+      (field || no).focus();
+    });
+
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const field = make("textarea", { value: text });
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+    announce(words().copied);
+  };
+
+  const asked = async (button) => {
+    const tab = tabOf(button);
+    const message = button.closest(".said");
+    const text = message ? message.querySelector(".text").textContent : "";
+    const action = { do: button.dataset.do, id: button.dataset.id };
+    if (action.do === "copy") return copy(text);
+    if (action.do === "more") action.shown = Number(button.dataset.shown);
+    if (action.do === "like" || action.do === "dislike") action.pressed = button.getAttribute("aria-pressed") === "true";
+    if (action.do === "edit") action.text = await ask(words().send_edit, { text, lines: 4, sure: words().send_edit });
+    if (action.do === "correct") {
+      const before = message.querySelector(".correction span");
+      const given = { text: before ? before.textContent : text, lines: 4, sure: words().save };
+      action.text = await ask(words().correction, given);
+    }
+    if (action.do === "rename") {
+      const title = button.closest("li").querySelector(".title").textContent;
+      action.text = await ask(words().new_title, { text: title, sure: words().save });
+    }
+    if (action.do === "delete") {
+      action.text = await ask(words().delete_question, { sure: words().delete_sure, danger: true });
+    }
+    if (action.text === null) return;
+    if (action.do === "open") document.body.classList.remove("list-open");
+    if (["again", "choose", "walk", "edit"].includes(action.do)) button.disabled = true; // a double click sends once
+    send(tab, action);
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-do]");
+    if (button && tabOf(button)) asked(button);
+    else if (event.target.closest("#list-toggle")) document.body.classList.toggle("list-open");
+    else if (document.body.classList.contains("list-open") && !event.target.closest(".side, dialog"))
+      document.body.classList.remove("list-open");
+    else if (event.target.closest("[id$='-new']")) document.body.classList.remove("list-open");
+  });
+
+  // ---- keys -------------------------------------------------------------------------------------------------------
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing || document.querySelector("dialog[open]")) return;
+    const talk = [...document.querySelectorAll(".talk")].find((part) => part.offsetParent);
+    if (!talk) return;
+    const tab = talk.id.replace(/-talk$/, "");
+    if (event.key === "Escape" && talk.querySelector(".pending")) document.getElementById(`${tab}-stop`).click();
+    if (event.altKey && event.key.toLowerCase() === "n") document.getElementById(`${tab}-new`).click();
+    const isTyping = /^(input|textarea|select)$/i.test(document.activeElement.tagName);
+    if (event.key === "/" && !isTyping) {
+      event.preventDefault();
+      talk.querySelector("[id$='-message'] textarea").focus();
+    }
+  });
+
+  // ---- language, colours, scores ------------------------------------------------------------------------------------
   const chooseLanguage = (language) => {
     const secure = location.protocol === "https:" ? "; Secure" : "";
-    document.cookie = `hred_language=${language}; Path=/; SameSite=Lax; Max-Age=${kept}${secure}`;
+    document.cookie = `hred_language=${language}; Path=/; SameSite=Lax; Max-Age=${keptSeconds}${secure}`;
     location.reload();
   };
 
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const showColours = () => {
+    const chosen = localStorage.getItem("hred-colours") || "system";
+    document.body.classList.toggle("dark", chosen === "dark" || (chosen === "system" && system.matches));
+    return chosen;
+  };
+  system.addEventListener("change", showColours);
+
+  const showScores = () => {
+    const wanted = localStorage.getItem("hred-scores") === "yes";
+    document.documentElement.classList.toggle("with-scores", wanted);
+    return wanted;
+  };
+  showScores();
+
   document.addEventListener("change", (event) => {
-    if (event.target.id === "language-menu") chooseLanguage(event.target.value);
+    const { id, value, checked } = event.target;
+    if (id === "language-menu") chooseLanguage(value);
+    if (id === "colour-menu") {
+      localStorage.setItem("hred-colours", value);
+      showColours();
+    }
+    if (id === "show-scores") {
+      localStorage.setItem("hred-scores", checked ? "yes" : "no");
+      showScores();
+    }
   });
 
-  const showLanguage = () => {
-    const menu = document.getElementById("language-menu");
-    if (menu && !menu.dataset.shown) {
-      menu.value = document.documentElement.lang;
-      menu.dataset.shown = "yes";
+  const showMenus = (menus) => {
+    if (menus.dataset.kept && !document.cookie.includes("hred_language=")) chooseLanguage(menus.dataset.kept);
+    menus.querySelector("#colour-menu").value = showColours();
+    menus.querySelector("#show-scores").checked = showScores();
+    if (!document.getElementById("list-toggle")) {
+      const toggle = make("button", { id: "list-toggle", type: "button", textContent: "☰" });
+      toggle.setAttribute("aria-label", words().open_list);
+      menus.prepend(toggle);
     }
   };
-  new MutationObserver(showLanguage).observe(document, { childList: true, subtree: true });
+
+  // ---- what a screen reader hears, where the page stands, the address -----------------------------------------------
+  let announcer = null;
+  const announce = (text) => {
+    if (!announcer) {
+      announcer = make("div", { id: "announcer" });
+      announcer.setAttribute("aria-live", "polite");
+      document.body.append(announcer);
+    }
+    announcer.textContent = text;
+  };
+
+  const keepAddress = (tab, session) => {
+    const address = new URL(location);
+    if (session) address.searchParams.set(tab, session);
+    else address.searchParams.delete(tab);
+    history.replaceState(null, "", address);
+  };
+
+  const seen = new WeakSet();
+  const last = {};
+  const look = () => {
+    for (const menus of document.querySelectorAll(".menus")) {
+      if (!seen.has(menus)) {
+        seen.add(menus);
+        showMenus(menus);
+      }
+    }
+    for (const log of document.querySelectorAll(".log")) {
+      if (seen.has(log)) continue;
+      seen.add(log);
+      const tab = tabOf(log);
+      const { session, leaf } = log.dataset;
+      const before = last[tab];
+      last[tab] = { session, leaf };
+      log.setAttribute("role", "log");
+      log.setAttribute("aria-live", "off"); // it is drawn anew as a whole; what is new is announced
+      log.setAttribute("aria-label", words().conversation);
+      keepAddress(tab, session);
+      if (before && before.session === session && before.leaf === leaf) continue;
+      const said = log.querySelectorAll(".said");
+      const newest = said[said.length - 1];
+      if (before && newest && newest.classList.contains("bot")) announce(newest.querySelector(".text").textContent);
+      const scroll = log.closest(".scroll");
+      if (scroll) requestAnimationFrame(() => (scroll.scrollTop = scroll.scrollHeight));
+    }
+    for (const pending of document.querySelectorAll(".pending")) {
+      if (seen.has(pending)) continue;
+      seen.add(pending);
+      const scroll = pending.closest(".scroll");
+      const isNear = scroll && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 200;
+      if (isNear) scroll.scrollTop = scroll.scrollHeight;
+    }
+  };
+  new MutationObserver(look).observe(document, { childList: true, subtree: true });
 })();

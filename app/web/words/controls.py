@@ -4,6 +4,13 @@ __all__ = ["WORDS"]
 
 WORDS = {
     "en": {
+        "preset": "Manner",
+        "lively": "Lively",
+        "safe": "Safe",
+        "wild": "Wild",
+        "likely": "Most probable (beam)",
+        "varied": "Varied (beam)",
+        "own": "Own settings",
         "method": "How a reply is chosen",
         "sample": "draw each token",
         "beam": "beam search",
@@ -25,6 +32,13 @@ WORDS = {
         "more": "Repetition, shortest reply",
     },
     "ja": {
+        "preset": "話し方",
+        "lively": "いきいき",
+        "safe": "無難",
+        "wild": "自由",
+        "likely": "最も確率の高いもの(ビーム)",
+        "varied": "多様(ビーム)",
+        "own": "自分の設定",
         "method": "返答の選び方",
         "sample": "トークンごとに抽選",
         "beam": "ビームサーチ",

@@ -10,6 +10,11 @@ WORDS = {
         "chat": "Chat",
         "compare": "Compare",
         "look_out": "Please note",
+        "colours": "Colours",
+        "system": "System colours",
+        "light": "Light",
+        "dark": "Dark",
+        "scores": "Scores",
     },
     "ja": {
         "about": "会話から話し方を学んだ小さなモデルです。事実は知らず、作り話もします。"
@@ -18,5 +23,10 @@ WORDS = {
         "chat": "チャット",
         "compare": "比較",
         "look_out": "お知らせ",
+        "colours": "配色",
+        "system": "システムの配色",
+        "light": "明るい",
+        "dark": "暗い",
+        "scores": "スコア",
     },
 }

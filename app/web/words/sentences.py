@@ -1,0 +1,88 @@
+"""Sentences of errors in Japanese.
+
+Errors are raised in English, by parts of the program that know nothing of the page. Here each sentence that the page
+can show stands with its gaps as `{names}`; one that is not here is shown in English, after a Japanese lead.
+"""
+
+import re
+
+__all__ = ["SENTENCES", "tell"]
+
+SENTENCES = {
+    "the message is empty; write something": ("メッセージが空です。何か書いてください"),
+    "the message has {count} characters, but at most {most} can be sent; shorten it": (
+        "メッセージは {count} 文字ですが、送れるのは {most} 文字までです。短くしてください"
+    ),
+    "no model is chosen; choose one or more": ("モデルが選ばれていません。1つ以上選んでください"),
+    "no reply is chosen; choose the one that the conversation goes on with": (
+        "返答が選ばれていません。会話を続ける返答を選んでください"
+    ),
+    "only your own messages can be edited; say what a reply should have been instead": (
+        "編集できるのは自分のメッセージだけです。返答については、どう返すべきだったかを書いてください"
+    ),
+    "the browser sent no cookie, by which chats are told apart; allow it and reload": (
+        "チャットを区別するための Cookie が送られてきません。許可してから再読み込みしてください"
+    ),
+    "nobody is known by this cookie; reload the page to get a new one": (
+        "この Cookie は登録されていません。再読み込みしてください"
+    ),
+    "there is no chat {id} of yours in the store; choose one from your list": (
+        "あなたのチャット {id} はありません。一覧から選んでください"
+    ),
+    "there is no message {id} in this chat; reload the chat": (
+        "このチャットにメッセージ {id} はありません。チャットを開き直してください"
+    ),
+    "there is no model {name} here; choose one of {names}": (
+        "モデル {name} はここにありません。{names} から選んでください"
+    ),
+    "the {what} holds a NUL character, which the store cannot keep; take it out and send it again": (
+        "NUL 文字が含まれていて保存できません。取り除いて送り直してください"
+    ),
+    "the {what} holds half a character ({code}), which is no text; take it out and send it again": (
+        "文字の半分({code})が含まれています。取り除いて送り直してください"
+    ),
+    "the search has {count} letters, but at most {most} are looked for; shorten it": (
+        "検索語は {count} 文字ですが、{most} 文字までです。短くしてください"
+    ),
+    "{setting} is empty, but needs a number; type one, or reload the page": (
+        "{setting} が空です。数を入れるか、再読み込みしてください"
+    ),
+    "the seed is {seed}, but must be from 0 to {most}; type another": (
+        "シードは {seed} ですが、0 から {most} までです。別の数にしてください"
+    ),
+    "the beam size is {size}, but this server decodes {rows} rows at once: choose a smaller beam": (
+        "ビーム幅は {size} ですが、このサーバーが一度に扱えるのは {rows} 行です。小さくしてください"
+    ),
+    "busy: {count} requests wait already, as many as this server takes; try again in a moment": (
+        "混み合っています(待ち {count} 件)。少し待ってからもう一度送ってください"
+    ),
+    "the server is stopping; send the message again in a moment": (
+        "サーバーが停止中です。少し待ってからもう一度送ってください"
+    ),
+    "{setting} is {value}, but must be {range}": (
+        "{setting} は {value} ですが、次の範囲にしてください: {range}"
+    ),
+}
+"""English sentences and their Japanese ones, with the same gaps."""
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", sentence)
+    return re.compile(
+        "".join(f"(?P<{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
+    )
+
+
+_PATTERNS = [(_pattern(english), japanese) for english, japanese in SENTENCES.items()]
+
+
+def tell(error: Exception, language: str) -> str:
+    """Returns an error's sentence in a language; not escaped."""
+    sentence = str(error)
+    if language != "ja":
+        return sentence
+    for pattern, japanese in _PATTERNS:
+        found = pattern.fullmatch(sentence)
+        if found:
+            return japanese.format(**found.groupdict())
+    return f"エラーが起きました: {sentence}"
