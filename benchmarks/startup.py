@@ -9,8 +9,10 @@ stands the time that a process takes to import gradio and torch, measured before
 """
 
 import argparse
+import html
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -99,12 +101,12 @@ def _say(client: httpx.Client, message: str) -> str:
     """Sends a message as the page's button does, and returns the last text of the stream."""
     config = client.get("/config").json()
     components = {component["id"]: component["props"] for component in config["components"]}
-    (button,) = (number for number, props in components.items() if props.get("elem_id") == "send")
+    (button,) = (number for number, props in components.items() if props.get("elem_id") == "chat-send")
     (event,) = (event for event in config["dependencies"] if [button, "click"] in event["targets"])
     data = []
     for number in event["inputs"]:
         props = components[number]
-        data.append(message if props.get("elem_id") == "message" else props.get("value"))
+        data.append(message if props.get("elem_id") == "chat-message" else props.get("value"))
     ask: dict[str, Any] = {
         "data": data,
         "fn_index": event["id"],
@@ -123,11 +125,11 @@ def _say(client: httpx.Client, message: str) -> str:
     raise SystemExit("the stream ended before the reply was complete")
 
 
-def _last_reply(shown: list[dict[str, Any]]) -> str:
-    if not shown or shown[-1]["role"] != "assistant":
+def _last_reply(shown: str) -> str:
+    replies = re.findall(r'class="said bot".*?<div class="text">(.*?)</div>', shown)
+    if not replies:
         raise SystemExit(f"no reply is shown: {shown}")
-    content = shown[-1]["content"]
-    return content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
+    return html.unescape(replies[-1])
 
 
 if __name__ == "__main__":

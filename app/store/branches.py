@@ -21,4 +21,4 @@ class BranchCalls(StoreBase):
         statement = select(*columns).where(MessageRow.session_id == session_id).order_by(MessageRow.position)
         with self._reads() as transaction:
             queries.session_of(transaction, owner, session_id)
-            return dict(transaction.execute(statement).tuples())
+            return {row.id: row.parent_id for row in transaction.execute(statement)}

@@ -28,6 +28,7 @@ _ICONS = {
     "edit": "m4 20 1-4L16 5l3 3L8 19zM14 7l3 3",
     "copy": "M9 9h11v11H9zM5 15H4V4h11v1",
     "rename": "m4 20 1-4L16 5l3 3L8 19zM14 7l3 3",
+    "export": "M12 4v11m-4-4 4 4 4-4M5 19h14",
     "delete": "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10 11v5m4-5v5",
 }
 """Lines in a square of 24, drawn for this page."""
@@ -206,14 +207,19 @@ def draw_sessions(
         language: of the labels.
         found: of a search: a message of each that holds the words; None without a search.
     """
+    files = (
+        f'<p class="files"><a href="chats/export" download>{escape(say("chat.export_all", language))}</a>'
+        f'<button type="button" data-do="import">{escape(say("chat.import", language))}</button></p>'
+    )
     if not sessions:
         words = escape(say("chat.no_chats" if found is None else "chat.nothing_found", language))
-        return f'<p class="none">{words}</p>'
+        return f'<div><p class="none">{words}</p>{files}</div>'
     hits: Iterable[str | None] = [None] * len(sessions) if found is None else found
     items = "".join(
         _session(session, shown, language, hit) for session, hit in zip(sessions, hits, strict=True)
     )
-    return f'<ul class="sessions" aria-label="{escape(say("chat.chats", language))}">{items}</ul>'
+    heading = escape(say("chat.chats", language))
+    return f'<div><ul class="sessions" aria-label="{heading}">{items}</ul>{files}</div>'
 
 
 def _session(session: StoredSession, shown: str, language: str, hit: str | None) -> str:
@@ -223,7 +229,12 @@ def _session(session: StoredSession, shown: str, language: str, hit: str | None)
     below = escape(hit[:80]) if hit is not None else f"{when:%Y-%m-%d %H:%M} UTC"
     tools = ""
     if is_shown:
-        buttons = _button("rename", language, session.id) + _button("delete", language, session.id)
+        words = escape(say("chat.export", language))
+        buttons = (
+            _button("rename", language, session.id)
+            + f'<a class="tool export" href="chats/{session.id}/export" download aria-label="{words}" '
+            f'title="{words}">{_icon("export")}</a>' + _button("delete", language, session.id)
+        )
         tools = f'<span class="tools">{buttons}</span>'
     return (
         f'<li class="{"shown" if is_shown else ""}"><button type="button" class="open" data-do="open" '

@@ -14,7 +14,7 @@ _SAID = (
     "correction",
     "delete_question",
     "delete_sure",
-    "lost",
+    "imported",
     "new_title",
     "open_list",
     "save",

@@ -4,7 +4,7 @@ import pytest
 
 from app.bots import Bots
 from app.settings import Serving
-from app.store import Store, StoredMessage
+from app.store import Store
 from app.web.chats import Chats
 from dialog.decoding.replies import Sampling
 from tests.app.api.conftest import api_folders  # noqa: F401
@@ -15,12 +15,12 @@ NOTHING_KEPT = Serving(context_bytes=0)
 
 
 def say_and_hear(chats, owner, session_id, text, model, seed):
-    said = chats.say(owner, session_id, text, "", model)
-    (reply,) = [
-        piece
-        for piece in chats.answer(owner, said.session_id, said.id, model, SAMPLING, seed)
-        if isinstance(piece, StoredMessage)
-    ]
+    leaf = chats.view(owner, session_id).leaf
+    request = f"{text}{seed}".encode().hex()
+    said = chats.say(owner, session_id, leaf, text, request)
+    answer = chats.answer(owner, said, [model], 1, SAMPLING, seed, request)
+    assert answer.ended.wait(60)
+    (reply,) = answer.stored
     return said.session_id, reply.text
 
 

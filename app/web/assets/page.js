@@ -84,8 +84,22 @@
     announce(words().copied);
   };
 
+  const bringIn = (tab) => {
+    const files = make("input", { type: "file", accept: ".jsonl" });
+    files.addEventListener("change", async () => {
+      const headers = { "Content-Type": "application/x-ndjson" };
+      const answer = await fetch("chats/import", { method: "POST", headers, body: files.files[0] });
+      const told = await answer.json();
+      const done = () => words().imported.replace("{added}", told.added).replace("{known}", told.known);
+      send(tab, { do: "look" });
+      await ask(answer.ok ? done() : String(told.error.message || told.error), { sure: "OK" });
+    });
+    files.click();
+  };
+
   const asked = async (button) => {
     const tab = tabOf(button);
+    if (button.dataset.do === "import") return bringIn(tab);
     const message = button.closest(".said");
     const text = message ? message.querySelector(".text").textContent : "";
     const action = { do: button.dataset.do, id: button.dataset.id };

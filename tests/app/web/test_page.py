@@ -325,12 +325,20 @@ def test_chats_are_found_renamed_deleted_and_survive_a_restart(new_page, server)
     is_open(stranger)
     expect(stranger.locator("#chat-conversation .empty")).to_be_visible()
     assert "lemon" not in stranger.content()
+    with page.expect_download() as export:
+        page.click("#chat-sessions .export")
     page.click("#chat-sessions .delete")
     page.click("dialog .sure")
     expect(page.locator("#chat-sessions .open")).to_have_count(1)
     page.reload()
     is_open(page)
     assert "lemon" not in page.content()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Import").first.click()
+    chooser.value.set_files(export.value.path())
+    expect(page.locator("dialog")).to_contain_text("Chats added: 1")
+    page.click("dialog .sure")
+    expect(page.locator("#chat-sessions .open")).to_have_count(2)
 
 
 def test_compare_on_a_phone_shows_all_models_and_goes_on_with_one(new_page):

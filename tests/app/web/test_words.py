@@ -1,12 +1,21 @@
 """The words of the page: two languages that say the same things, and which of them is shown."""
 
 import asyncio
+import re
 import string
+from pathlib import Path
 
 import pytest
 
+from app.bots import Bots
+from app.store.records import checked_text
+from app.web.chats import Chats
+from app.web.controls import read_seed
 from app.web.language import InLanguage, choose_language
 from app.web.words import LANGUAGES, all_words, label, say
+from app.web.words.sentences import SENTENCES, tell
+from dialog.decoding.replies import Sampling
+from dialog.errors import DialogError
 
 
 def test_each_language_has_each_word_with_the_same_values():
@@ -73,3 +82,31 @@ def test_the_page_is_told_its_language_before_any_script(cookie, language):
     assert body["body"].startswith(b"<head><script>") and body["body"].endswith(b"<!-- more --></head>")
     assert f'lang = "{language}"'.encode() in body["body"]
     assert dict(start["headers"])[b"content-length"] == str(len(body["body"])).encode()
+
+
+def test_each_sentence_of_an_error_is_told_in_japanese_with_its_values():
+    def raised(action, *arguments, **options):
+        with pytest.raises(DialogError) as caught:
+            action(*arguments, **options)
+        return caught.value
+
+    errors = [
+        raised(Chats._check_length, "x" * 20_001),
+        raised(Chats._check_length, " "),
+        raised(Sampling, temperature=0.0),
+        raised(Sampling, no_repeat_ngram=-1),
+        raised(checked_text, "\0", "message"),
+        raised(checked_text, "\ud800", "title"),
+        raised(read_seed, (*[None] * 13, -1, False)),
+        raised(Bots({"one": Path("one")}).engine, "nobody"),
+    ]
+    for error in errors:
+        told = tell(error, "ja")
+        assert "エラーが起きました" not in told, f"{error} is not among the sentences"
+        assert not re.search(r"\{\w+\}", told)
+        assert tell(error, "en") == str(error)
+    assert "20,001" in tell(errors[0], "ja")
+    assert tell(DialogError("something new"), "ja").endswith("something new")
+    gaps = [sorted(re.findall(r"\{(\w+)\}", text)) for text in SENTENCES]
+    for named, japanese in zip(gaps, SENTENCES.values(), strict=True):
+        assert set(re.findall(r"\{(\w+)\}", japanese)) <= set(named)
