@@ -100,7 +100,8 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
     act.click(talk.act, [action, models, count, *sampling], outputs, **waiting)
     new.click(talk.new, None, outputs, **waiting)
     stop.click(talk.stop, [session_id], None, queue=False, **private)
-    search.input(talk.search, [search, session_id], sessions, trigger_mode="always_last", **private)
+    # Not `input`: that is not told of what an input method writes.
+    search.change(talk.search, [search, session_id], sessions, trigger_mode="always_last", **private)
     page.load(talk.load, None, outputs, **waiting)
 
 

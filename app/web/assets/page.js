@@ -97,6 +97,11 @@
     files.click();
   };
 
+  // On a phone the list of chats is a drawer.
+  const showList = (isOpen) => {
+    for (const talk of document.querySelectorAll(".talk")) talk.classList.toggle("list-open", isOpen);
+  };
+
   const asked = async (button) => {
     const tab = tabOf(button);
     if (button.dataset.do === "import") return bringIn(tab);
@@ -120,7 +125,7 @@
       action.text = await ask(words().delete_question, { sure: words().delete_sure, danger: true });
     }
     if (action.text === null) return;
-    if (action.do === "open") document.body.classList.remove("list-open");
+    if (action.do === "open") showList(false);
     if (["again", "choose", "walk", "edit"].includes(action.do)) button.disabled = true; // a double click sends once
     send(tab, action);
   };
@@ -128,10 +133,8 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-do]");
     if (button && tabOf(button)) asked(button);
-    else if (event.target.closest("#list-toggle")) document.body.classList.toggle("list-open");
-    else if (document.body.classList.contains("list-open") && !event.target.closest(".side, dialog"))
-      document.body.classList.remove("list-open");
-    else if (event.target.closest("[id$='-new']")) document.body.classList.remove("list-open");
+    else if (event.target.closest("#list-toggle")) showList(!document.querySelector(".talk.list-open"));
+    else if (!event.target.closest(".side, dialog") || event.target.closest("[id$='-new']")) showList(false);
   });
 
   // ---- keys -------------------------------------------------------------------------------------------------------
