@@ -6,7 +6,6 @@ from typing import Any
 import gradio as gr
 
 from app.store import Kind
-from app.web.chats import new_request
 from app.web.controls import build_preset, build_sampling, connect_preset
 from app.web.house import House
 from app.web.talk import Talk
@@ -44,7 +43,7 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
     name, talk = tab.kind, Talk(house.chats, tab.kind)
     session_id = gr.Textbox(visible="hidden", elem_id=f"{name}-session")
     leaf = gr.Textbox(visible="hidden", elem_id=f"{name}-leaf")
-    request = gr.Textbox(new_request, visible="hidden", elem_id=f"{name}-request")
+    request = gr.Textbox(visible="hidden", elem_id=f"{name}-request")
     action = gr.Textbox(visible="hidden", elem_id=f"{name}-action")
     act = gr.Button(visible="hidden", elem_id=f"{name}-act")
     with gr.Row(elem_id=f"{name}-talk", elem_classes="talk"):
