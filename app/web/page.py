@@ -10,6 +10,7 @@ from app.access import gradio_user
 from app.bots import Bots
 from app.store import Store
 from app.web.assets import read_asset
+from app.web.battle_tab import build_battle_tab
 from app.web.chat_tab import build_chat_tab
 from app.web.chats import Chats
 from app.web.compare_tab import build_compare_tab
@@ -39,6 +40,7 @@ class Tab:
 TABS: tuple[Tab, ...] = (
     Tab("chat", build_chat_tab),
     Tab("compare", build_compare_tab),
+    Tab("battle", build_battle_tab),
 )
 """All tabs, in the order in which they are shown."""
 

@@ -62,6 +62,23 @@ SENTENCES = {
     "{setting} is {value}, but must be {range}": (
         "{setting} は {value} ですが、次の範囲にしてください: {range}"
     ),
+    "a battle needs two models, but there {verb} {count}; serve another: hred serve RUN RUN": (
+        "対戦には2つのモデルが必要ですが、{count} しかありません。モデルを足してください: hred serve RUN RUN"
+    ),
+    "the two replies cannot be had now; try again, or begin another battle": (
+        "二つの返答が今は得られません。もう一度試すか、新しい対戦を始めてください"
+    ),
+    "there are no replies to judge yet; wait for them": "まだ返答がありません。少しお待ちください",
+    "your last message has not been answered yet; wait for the replies": (
+        "前のメッセージへの返答がまだです。少しお待ちください"
+    ),
+    "you have voted in this battle before, and a vote stands; begin another battle": (
+        "この対戦にはもう投票しています。投票は変えられません。新しい対戦を始めてください"
+    ),
+    "this battle has ended; begin another one": "この対戦は終わりました。新しい対戦を始めてください",
+    "there is no battle {id} of yours in the store; begin another one": (
+        "あなたの対戦 {id} はありません。新しい対戦を始めてください"
+    ),
 }
 """English sentences and their Japanese ones, with the same gaps."""
 
