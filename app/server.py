@@ -46,7 +46,7 @@ def make_server_app(bots: Bots, database_url: str, rules: Rules | None = None) -
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_api(app, bots, store)
     app.include_router(make_sessions_router(stores))
-    return guard(_with_gate(mount_page(app, bots, store)), rules, store)
+    return guard(_with_gate(mount_page(app, bots, store, stores.temporary)), rules, store)
 
 
 def _with_gate(server: Any) -> Any:

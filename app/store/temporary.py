@@ -61,6 +61,7 @@ class TemporaryStore(Store):
         self._has_closed = threading.Event()
         self._looks: threading.Thread | None = None
         self._starts = threading.Lock()
+        self._ids: set[str] = set()  # so that nobody waits here for a chat that is kept
 
     def create_session(
         self, owner: str, title: str = "", model_name: str = "", kind: Kind = "chat"
@@ -81,18 +82,28 @@ class TemporaryStore(Store):
                     f"you have {MAX_SESSIONS} temporary chats, and no more are kept at a time; "
                     "delete one, or wait until one ends"
                 )
-        return super().create_session(owner, title, model_name, kind)
+        made = super().create_session(owner, title, model_name, kind)
+        self._ids.add(made.id)
+        return made
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no temporary chat at all."""
+        return not self._ids
 
     def holds(self, session_id: str) -> bool:
         """Returns whether a session is one of these, and has not ended."""
+        if session_id not in self._ids:
+            return False
         self.end_old()
         with self._reads() as transaction:
-            return queries.is_id(session_id) and transaction.get(SessionRow, session_id) is not None
+            return transaction.get(SessionRow, session_id) is not None
 
     def delete_session(self, owner: str, session_id: str) -> None:
         """Ends a chat now."""
         said = tuple(self.conversations(owner, session_id))
         super().delete_session(owner, session_id)
+        self._ids.discard(session_id)
         self._on_end(said)
 
     def end_old(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.access import owner_of
 from app.bots import Bots
-from app.store import Feedback, Kind, Store, StoredMessage, StoredSession
+from app.store import Feedback, Kind, Store, StoredMessage, StoredSession, Stores, TemporaryStore
 from app.web.running import Answer, Replies
 from dialog.decoding.replies import Sampling
 from dialog.errors import StoreError, UsageError
@@ -61,12 +61,13 @@ class Chats:
     Args:
         bots: who replies.
         store: where chats are kept.
+        temporary: where those of owners are who do not want them kept; all are kept without.
     """
 
-    def __init__(self, bots: Bots, store: Store) -> None:
+    def __init__(self, bots: Bots, store: Store, temporary: TemporaryStore | None = None) -> None:
         self.bots = bots
-        self.replies = Replies(bots, store)
-        self._store = store
+        self._store, self._temporary = store, temporary
+        self.replies = Replies(bots, self.store_of)
         self._begun: dict[tuple[str, str], str] = {}  # chats by owner and the id of their first message
         self._begins = threading.Lock()
 
@@ -81,9 +82,22 @@ class Chats:
             raise StoreError("the browser sent no cookie, by which chats are told apart; allow it and reload")
         return owner
 
+    def store_of(self, session_id: str) -> Store:
+        """Returns where a chat stands: in the store, or in memory for an hour."""
+        return self._store if self._temporary is None else Stores(self._store, self._temporary).of(session_id)
+
     def sessions(self, owner: str, kind: Kind = "chat", limit: int = 100) -> Sequence[StoredSession]:
-        """Returns the owner's chats of a kind, the latest first."""
-        return self._store.sessions(owner, limit=limit, kind=kind)
+        """Returns the owner's chats of a kind, the temporary ones before the others, the latest first."""
+        kept = self._store.sessions(owner, limit=limit, kind=kind)
+        if self._temporary is None or self._temporary.is_empty:
+            return kept
+        return (*self._temporary.sessions(owner, limit=limit, kind=kind), *kept)
+
+    def temporary(self, owner: str) -> frozenset[str]:
+        """Returns the ids of the owner's temporary chats."""
+        if self._temporary is None or self._temporary.is_empty:
+            return frozenset()
+        return frozenset(session.id for session in self._temporary.sessions(owner, limit=100))
 
     def search(self, owner: str, text: str, kind: Kind = "chat") -> list[tuple[StoredSession, str]]:
         """Returns the owner's chats that hold a text, and a message with it, the newest first."""
@@ -101,13 +115,13 @@ class Chats:
         """
         if not session_id:
             return View()
-        session = self._store.session(owner, session_id)
-        path = self._store.messages(owner, session_id, leaf)
+        session = self.store_of(session_id).session(owner, session_id)
+        path = self.store_of(session_id).messages(owner, session_id, leaf)
         below: dict[str | None, list[str]] = {}
-        for message_id, parent in self._store.branches(owner, session_id).items():
+        for message_id, parent in self.store_of(session_id).branches(owner, session_id).items():
             below.setdefault(parent, []).append(message_id)
         beside = {message.id: tuple(below.get(message.parent_id, [message.id])) for message in path}
-        feedback = self._store.feedback(owner, session_id)
+        feedback = self.store_of(session_id).feedback(owner, session_id)
         return View(session, path, beside, self._candidates(owner, session, path, beside), feedback)
 
     def _candidates(
@@ -121,11 +135,15 @@ class Chats:
             return ()
         last = path[-1]
         if last.role == "user":
-            replies = self._store.children(owner, session.id, last.id) if session.kind == "compare" else ()
+            replies = (
+                self.store_of(session.id).children(owner, session.id, last.id)
+                if session.kind == "compare"
+                else ()
+            )
             return self._in_order(message for message in replies if message.role == "bot")
         if len(beside[last.id]) == 1:
             return ()
-        replies = self._store.siblings(owner, session.id, last.id)
+        replies = self.store_of(session.id).siblings(owner, session.id, last.id)
         if session.kind == "compare":
             return self._in_order(replies)
         request = _request_of(last)
@@ -161,7 +179,7 @@ class Chats:
         """
         self._check_length(text)
         session_id = session_id or self._begin(owner, client_id, kind)
-        return self._store.add_user_message(owner, session_id, parent or None, text, client_id)
+        return self.store_of(session_id).add_user_message(owner, session_id, parent or None, text, client_id)
 
     def edit(self, owner: str, session_id: str, message_id: str, text: str, client_id: str) -> StoredMessage:
         """Stores another wording of a user's message beside it; what was said stays.
@@ -171,12 +189,14 @@ class Chats:
             StoreError: there is no such chat or message of this owner's.
         """
         self._check_length(text)
-        earlier = self._store.message(owner, session_id, message_id)
+        earlier = self.store_of(session_id).message(owner, session_id, message_id)
         if earlier.role != "user":
             raise UsageError(
                 "only your own messages can be edited; say what a reply should have been instead"
             )
-        return self._store.add_user_message(owner, session_id, earlier.parent_id, text, client_id)
+        return self.store_of(session_id).add_user_message(
+            owner, session_id, earlier.parent_id, text, client_id
+        )
 
     @staticmethod
     def _check_length(text: str) -> None:
@@ -192,7 +212,10 @@ class Chats:
         """Makes a chat, or returns the one that the same first message has made: it may be sent twice."""
         with self._begins:
             if (owner, client_id) not in self._begun:
-                self._begun[owner, client_id] = self._store.create_session(owner, kind=kind).id
+                is_kept = self._temporary is None or self._store.owner_settings(owner).store
+                store = self._store if is_kept else self._temporary
+                assert store is not None
+                self._begun[owner, client_id] = store.create_session(owner, kind=kind).id
                 if len(self._begun) > _MAX_BEGUN:
                     del self._begun[next(iter(self._begun))]
             return self._begun[owner, client_id]
@@ -224,9 +247,9 @@ class Chats:
         Raises:
             StoreError: there is no such chat or message of this owner's.
         """
-        message = self._store.message(owner, session_id, message_id)
+        message = self.store_of(session_id).message(owner, session_id, message_id)
         while message.role == "bot" and message.parent_id is not None:
-            message = self._store.message(owner, session_id, message.parent_id)
+            message = self.store_of(session_id).message(owner, session_id, message.parent_id)
         return message
 
     def after_stop(self, owner: str, session_id: str, leaf: str) -> str:
@@ -246,13 +269,13 @@ class Chats:
         Raises:
             StoreError: there is no such chat or message of this owner's.
         """
-        self._store.message(owner, session_id, message_id)
+        self.store_of(session_id).message(owner, session_id, message_id)
         leaf, branch = message_id, {message_id}
-        for below, parent in self._store.branches(owner, session_id).items():
+        for below, parent in self.store_of(session_id).branches(owner, session_id).items():
             if parent in branch:
                 branch.add(below)
                 leaf = below  # the last of all
-        self._store.set_active_leaf(owner, session_id, leaf)
+        self.store_of(session_id).set_active_leaf(owner, session_id, leaf)
         return leaf
 
     def choose(self, owner: str, session_id: str, message_id: str) -> str:
@@ -261,7 +284,7 @@ class Chats:
         Raises:
             StoreError: there is no such chat or message of this owner's.
         """
-        self._store.set_active_leaf(owner, session_id, message_id)
+        self.store_of(session_id).set_active_leaf(owner, session_id, message_id)
         return message_id
 
     def rate(self, owner: str, session_id: str, message_id: str, value: int | None) -> None:
@@ -270,8 +293,10 @@ class Chats:
         Raises:
             StoreError: there is no such reply of this owner's.
         """
-        before = self._store.feedback(owner, session_id).get(message_id)
-        self._store.set_feedback(owner, session_id, message_id, value, before.correction if before else None)
+        before = self.store_of(session_id).feedback(owner, session_id).get(message_id)
+        self.store_of(session_id).set_feedback(
+            owner, session_id, message_id, value, before.correction if before else None
+        )
 
     def correct(self, owner: str, session_id: str, message_id: str, text: str) -> None:
         """Keeps what a reply should have been; with nothing it is forgotten.
@@ -282,22 +307,22 @@ class Chats:
         """
         if text.strip():
             self._check_length(text)
-        before = self._store.feedback(owner, session_id).get(message_id)
-        self._store.set_feedback(
+        before = self.store_of(session_id).feedback(owner, session_id).get(message_id)
+        self.store_of(session_id).set_feedback(
             owner, session_id, message_id, before.value if before else None, text.strip() or None
         )
 
     def rename(self, owner: str, session_id: str, title: str) -> None:
         """Gives a chat another title; nothing changes with an empty one."""
         if title.strip():
-            self._store.rename(owner, session_id, title)
+            self.store_of(session_id).rename(owner, session_id, title)
 
     def delete(self, owner: str, session_id: str) -> None:
         """Deletes a chat for good, and what the bots keep of it; stops what is decoded in it."""
         for answer in self.replies.stop(owner, session_id):
             answer.ended.wait(_PATIENCE)
-        said = tuple(self._store.conversations(owner, session_id))
-        self._store.delete_session(owner, session_id)
+        said = tuple(self.store_of(session_id).conversations(owner, session_id))
+        self.store_of(session_id).delete_session(owner, session_id)
         self.bots.forget(said)
 
     def keep_language(self, owner: str, chosen: str | None) -> str | None:

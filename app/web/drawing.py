@@ -5,7 +5,7 @@ line. A button says what it does by `data-do`; `assets/page.js` sends that, with
 """
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from app.store import Feedback, StoredMessage, StoredSession
 from app.web.chats import View
@@ -197,7 +197,11 @@ def draw_answer(answer: Answer, language: str) -> str:
 
 
 def draw_sessions(
-    sessions: Sequence[StoredSession], shown: str, language: str, found: Sequence[str] | None = None
+    sessions: Sequence[StoredSession],
+    shown: str,
+    language: str,
+    found: Sequence[str] | None = None,
+    temporary: Collection[str] = (),
 ) -> str:
     """Returns the list of chats.
 
@@ -206,6 +210,7 @@ def draw_sessions(
         shown: the id of the one that the tab shows.
         language: of the labels.
         found: of a search: a message of each that holds the words; None without a search.
+        temporary: the ids of those that are not kept.
     """
     files = (
         f'<p class="files"><a href="chats/export" download>{escape(say("chat.export_all", language))}</a>'
@@ -216,17 +221,20 @@ def draw_sessions(
         return f'<div><p class="none">{words}</p>{files}</div>'
     hits: Iterable[str | None] = [None] * len(sessions) if found is None else found
     items = "".join(
-        _session(session, shown, language, hit) for session, hit in zip(sessions, hits, strict=True)
+        _session(session, shown, language, hit, session.id in temporary)
+        for session, hit in zip(sessions, hits, strict=True)
     )
     heading = escape(say("chat.chats", language))
     return f'<div><ul class="sessions" aria-label="{heading}">{items}</ul>{files}</div>'
 
 
-def _session(session: StoredSession, shown: str, language: str, hit: str | None) -> str:
+def _session(session: StoredSession, shown: str, language: str, hit: str | None, is_temporary: bool) -> str:
     is_shown = session.id == shown
     title = escape(session.title or say("chat.untitled", language))
     when = session.updated_at
     below = escape(hit[:80]) if hit is not None else f"{when:%Y-%m-%d %H:%M} UTC"
+    if is_temporary:
+        below += f" · {escape(say('data.temporary', language))}"
     tools = ""
     if is_shown:
         words = escape(say("chat.export", language))

@@ -8,12 +8,13 @@ import gradio as gr
 
 from app.access import gradio_user
 from app.bots import Bots
-from app.store import Store
+from app.store import Store, TemporaryStore
 from app.web.assets import read_asset
 from app.web.battle_tab import build_battle_tab
 from app.web.chat_tab import build_chat_tab
 from app.web.chats import Chats
 from app.web.compare_tab import build_compare_tab
+from app.web.data_panel import build_data_panel
 from app.web.drawing import draw_menus
 from app.web.house import House
 from app.web.language import LANGUAGE_COOKIE, InLanguage, language_of
@@ -45,14 +46,15 @@ TABS: tuple[Tab, ...] = (
 """All tabs, in the order in which they are shown."""
 
 
-def build_page(bots: Bots, store: Store) -> Any:
+def build_page(bots: Bots, store: Store, temporary: TemporaryStore | None = None) -> Any:
     """Returns the page as Gradio Blocks.
 
     Args:
         bots: who replies.
         store: where chats are kept.
+        temporary: where those are that shall not be kept; all are kept without.
     """
-    house = House(bots, store, Chats(bots, store))
+    house = House(bots, store, Chats(bots, store, temporary))
     with gr.Blocks(title="dialog", analytics_enabled=False) as page:
         with gr.Row(elem_id="head"):
             gr.Markdown("# dialog", elem_id="name", min_width=90)
@@ -61,6 +63,7 @@ def build_page(bots: Bots, store: Store) -> Any:
         for tab in TABS:
             with gr.Tab(label(f"page.{tab.name}"), elem_id=f"tab-{tab.name}"):
                 tab.build(page, house)
+        build_data_panel(page, house)
         page.load(_menus(house), None, menus, api_visibility="private", show_progress="hidden")
     return page
 
@@ -87,15 +90,16 @@ def _theme() -> Any:
     )
 
 
-def mount_page(server: Any, bots: Bots, store: Store) -> Any:
+def mount_page(server: Any, bots: Bots, store: Store, temporary: TemporaryStore | None = None) -> Any:
     """Puts the page at `/` of a FastAPI application and returns that.
 
     Args:
         server: the FastAPI application.
         bots: who replies.
         store: where chats are kept.
+        temporary: as in `build_page`.
     """
-    page = build_page(bots, store)
+    page = build_page(bots, store, temporary)
     page.queue(default_concurrency_limit=16, max_size=256, api_open=False)
     server.add_middleware(InLanguage, head=page_head())
     page.run_history = False  # Gradio's own, in the browser or at Hugging Face

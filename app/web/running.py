@@ -7,7 +7,7 @@ from that of the request, so that a request that comes twice decodes and stores 
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.bots import Bots
@@ -76,11 +76,11 @@ class Replies:
 
     Args:
         bots: who replies.
-        store: where replies are kept.
+        store_of: says where a chat stands, by its id; there its replies are kept.
     """
 
-    def __init__(self, bots: Bots, store: Store) -> None:
-        self._bots, self._store = bots, store
+    def __init__(self, bots: Bots, store_of: Callable[[str], Store]) -> None:
+        self._bots, self._store_of = bots, store_of
         self._answers: dict[tuple[str, str], Answer] = {}  # by session and request, the latest last
         self._lock = threading.Lock()
 
@@ -114,9 +114,10 @@ class Replies:
             StoreError: there is no such chat or message of this owner's.
         """
         key = session_id, client_id
-        made = (message.client_id for message in self._store.children(owner, session_id, parent))
+        store = self._store_of(session_id)
+        made = (message.client_id for message in store.children(owner, session_id, parent))
         is_made = any(one.startswith(f"{client_id}:") for one in made)
-        conversation = self._store.conversation(owner, session_id, leaf=parent)
+        conversation = store.conversation(owner, session_id, leaf=parent)
         replies = tuple(RunningReply(model, index) for model in models for index in range(count))
         with self._lock:
             if key in self._answers:
@@ -187,7 +188,7 @@ class Replies:
         if not finished.text:
             return
         models = {one.model for one in answer.replies}
-        reply.stored = self._store.add_reply(
+        reply.stored = self._store_of(answer.session_id).add_reply(
             answer.owner,
             answer.session_id,
             answer.parent,

@@ -291,7 +291,8 @@ class Talk:
             hits = self._chats.search(owner, text, self._kind)
             sessions, found = [one for one, _ in hits], [hit for _, hit in hits]
             return draw_sessions(sessions, session_id, language, found)
-        return draw_sessions(self._chats.sessions(owner, self._kind), session_id, language)
+        listed, temporary = self._chats.sessions(owner, self._kind), self._chats.temporary(owner)
+        return draw_sessions(listed, session_id, language, temporary=temporary)
 
 
 def _check(models: Any, count: float, values: tuple[Any, ...]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.web.words import battle, chat, compare, controls, page, show
+from app.web.words import battle, chat, compare, controls, data, page, show
 
 __all__ = ["LANGUAGES", "NAMES", "all_words", "label", "say", "translations"]
 
@@ -25,6 +25,7 @@ _TABS: dict[str, dict[str, dict[str, str]]] = {
     "compare": compare.WORDS,
     "battle": battle.WORDS,
     "show": show.WORDS,
+    "data": data.WORDS,
 }
 """A tab adds its words here."""
 

@@ -9,6 +9,14 @@ import re
 __all__ = ["SENTENCES", "tell"]
 
 SENTENCES = {
+    "you have {count} temporary chats, and no more are kept at a time; delete one, or wait until one ends": (
+        "一時的なチャットは同時に {count} 件までです。1件削除するか、終わるまで待ってください"
+    ),
+    "the server has no more memory for temporary chats, nothing was kept; delete one of yours, or wait until "
+    "others have ended": (
+        "一時的なチャットのためのメモリーが足りず、保存されませんでした。自分のチャットを削除するか、"
+        "ほかのチャットが終わるまで待ってください"
+    ),
     "the message is empty; write something": ("メッセージが空です。何か書いてください"),
     "the message has {count} characters, but at most {most} can be sent; shorten it": (
         "メッセージは {count} 文字ですが、送れるのは {most} 文字までです。短くしてください"

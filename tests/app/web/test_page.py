@@ -372,3 +372,28 @@ def test_compare_on_a_phone_shows_all_models_and_goes_on_with_one(new_page):
     earlier = page.locator("#compare-conversation .said.bot:not(.card)")
     expect(earlier).to_have_count(1)
     expect(earlier).to_contain_text("hred")
+
+
+def test_what_is_kept_and_learned_is_chosen(new_page, server):
+    page = new_page()
+    say(page, "this is kept")
+    page.click("#data > button")
+    page.uncheck("#data-keep input")
+    page.check("#data-learn input")
+    page.reload()
+    is_open(page)
+    page.click("#data > button")
+    expect(page.locator("#data-keep input")).not_to_be_checked()
+    expect(page.locator("#data-learn input")).to_be_checked()
+    page.click("#chat-new")
+    say(page, "this is whispered")
+    expect(page.locator("#chat-sessions .shown")).to_contain_text("temporary")
+    page.reload()  # it stands in the server's memory, and its address names it
+    is_open(page)
+    assert texts(page, "user") == ["this is whispered"]
+    written = [file.read_bytes() for file in server._data_folder.iterdir()]
+    assert any(b"this is kept" in content for content in written)
+    assert not any(b"whispered" in content for content in written)
+    page.click("#chat-sessions .delete")
+    page.click("dialog .sure")
+    expect(page.locator("#chat-sessions .open")).to_have_count(1)
