@@ -101,6 +101,8 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
     stop.click(talk.stop, [session_id], None, queue=False, **private)
     # Not `input`: that is not told of what an input method writes.
     search.change(talk.search, [search, session_id], sessions, trigger_mode="always_last", **private)
+    # Gradio can lose the last of many quick changes on a busy machine; Enter always asks.
+    search.submit(talk.search, [search, session_id], sessions, trigger_mode="multiple", **private)
     page.load(talk.load, None, outputs, **waiting)
 
 
