@@ -157,7 +157,7 @@ def test_a_reply_that_looks_at_nothing_gets_nothing_and_disturbs_no_other() -> N
     deaf[1] = -1
     found = ours(tokens, own, Looking.of(table, deaf), key, value, None)
     assert found.isfinite().all()
-    changed = (found != whole).any(1)
+    changed = ~torch.isclose(found, whole, rtol=1e-9, atol=1e-12).all(1)  # not of the last bit
     assert changed[table[1, :1]].all() and not changed[table[[0, 2]][table[[0, 2]] >= 0]].any()
     looks = Looking.of(table, deaf)
     heard = ours.source(tokens, key, value, looks)[table[1, 0]]

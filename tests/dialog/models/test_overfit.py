@@ -45,7 +45,7 @@ def test_what_only_the_first_turn_tells_is_learned_by_a_model_that_knows_it_and_
     for model_name in (name, "seq2seq"):
         model = make_model(model_name, torch.float32, hidden_size=32).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)
-        for _ in range(80):
+        for _ in range(100):
             parts = model.loss(collate(windows), torch.Generator().manual_seed(1))
             total = parts.nll.sum() + (0 if parts.kl is None else parts.kl.sum())
             optimizer.zero_grad()
