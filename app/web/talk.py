@@ -177,10 +177,6 @@ class Talk:
         except DialogError as error:
             return f'<p class="none">{escape(tell(error, language))}</p>'
 
-    async def list_all(self, text: str, session_id: str, request: gr.Request) -> Any:
-        """Returns the list of all chats once the search is empty again, and changes nothing before."""
-        return gr.skip() if (text or "").strip() else await self.search("", session_id, request)
-
     def stop(self, session_id: str, request: gr.Request) -> None:
         """Ends the replies under way in a chat at their next token; what came of them is kept."""
         if session_id:

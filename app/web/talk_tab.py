@@ -99,9 +99,10 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
     act.click(talk.act, [action, models, count, *sampling], outputs, **waiting)
     new.click(talk.new, None, outputs, **waiting)
     stop.click(talk.stop, [session_id], None, queue=False, **private)
-    # At Enter, not at each key: on a busy machine the answer to a half-typed word can come after that to the whole one.
+    # Not `input`: that is not told of what an input method writes.
+    search.change(talk.search, [search, session_id], sessions, trigger_mode="always_last", **private)
+    # On a busy machine the answer to a half-typed word can come last; Enter asks again.
     search.submit(talk.search, [search, session_id], sessions, trigger_mode="multiple", **private)
-    search.change(talk.list_all, [search, session_id], sessions, trigger_mode="always_last", **private)
     page.load(talk.load, None, outputs, **waiting)
 
 
