@@ -3,6 +3,7 @@
 #   make chat TORCH_INDEX=https://download.pytorch.org/whl/cpu   PyTorch's CPU build (the default is gigabytes)
 #   make chat PORT=8000 HOST=127.0.0.1 ARGS="runs/hred"          another port, your own models
 #   make test HRED_ALLOW_MISSING=browser                         leave the browser tests out
+#   make test WORKERS=4                                          on more processors than two
 #   make bench CORPUS=corpus/ ARGS="--only engine"               the benchmarks; --help says more
 #   make results                                                 every table of docs/results/ again, from its sums
 #   make benchmark DAILYDIALOG=path ARGS="--hidden 256"          train the rows of docs/results/dailydialog.md again
@@ -14,6 +15,8 @@ TORCH_INDEX ?=
 HOST ?= 127.0.0.1
 PORT ?= 7860
 ARGS ?=
+# Processes that share the tests; 0 runs them all in one.
+WORKERS ?= 2
 DAILYDIALOG ?=
 RESULTS ?= *
 
@@ -37,7 +40,7 @@ test: $(STAMPS)/dev browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # About half an hour on two cores; nothing else should run meanwhile.
 bench: $(STAMPS)/dev

@@ -17,6 +17,8 @@ atexit.register(shutil.rmtree, test_data_folder, ignore_errors=True)
 os.environ["HRED_DATA_FOLDER"] = test_data_folder
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.pop("HRED_DATABASE_URL", None)
+# As the commands that train have it: sums in one order, wherever a buffer lies.
+os.environ.setdefault("MKL_CBWR", "AUTO")
 # Models in tests are tiny: a second thread wins nothing, and on a busy machine threads that wait for each other
 # make them many times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -54,11 +54,12 @@ class Checkout:
             "HOST",
             "ARGS",
             "TORCH_INDEX",
+            "WORKERS",
         )
         environment = {k: v for k, v in os.environ.items() if k not in kept} | variables
         command = ["make", *arguments, f"PYTHON={python}"]
         return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300
         )
 
     @property
@@ -145,7 +146,7 @@ def test_test_adds_to_what_chat_installed_and_chat_keeps_it(checkout) -> None:
         "ruff check .",
         "ruff format --check .",
         "mypy",
-        "-m pytest",
+        "-m pytest -n 2 --dist worksteal",
     ]
     checkout.make("chat")
     assert checkout.calls == [SERVE]
@@ -219,7 +220,7 @@ def test_ci_runs_make_test_from_anywhere_and_never_lets_anything_be_missing(chec
     checkout.script("tools/make", '#!/bin/sh\necho "$PWD $* [$HRED_ALLOW_MISSING]"\n')
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "HRED_ALLOW_MISSING": "browser"}
     done = subprocess.run(
-        [checkout.folder / ".ci/run"], cwd="/", env=environment, capture_output=True, text=True, timeout=60
+        [checkout.folder / ".ci/run"], cwd="/", env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.stdout.strip() == f"{checkout.folder} test []"
 

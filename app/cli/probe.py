@@ -150,9 +150,10 @@ def _run(names: list[str], asked: Asked, out: Path | None, as_json: bool) -> Non
 
     from app.cli.probe_runs import run_probe
     from app.cli.probe_tables import course_tables, memory_table
+    from app.cli.training_display import stop_on_interrupt
 
-    with _folder(out) as folder:
-        found = {name: run_probe(name, folder / name, asked) for name in names}
+    with _folder(out) as folder, stop_on_interrupt() as should_stop:
+        found = {name: run_probe(name, folder / name, asked, should_stop) for name in names}
     if as_json:
         print(json.dumps(found))
         return

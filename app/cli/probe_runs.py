@@ -21,7 +21,7 @@ from app.cli.prepare_report import show_progress
 from app.cli.probe_rows import CONVERSATIONS, Asked, Row
 from app.cli.train import train
 from dialog.conversation import Conversation
-from dialog.corpus.prepare import Settings, prepare_corpus
+from dialog.corpus.prepare import Progress, Settings, prepare_corpus
 from dialog.decoding.replier import Replier
 from dialog.errors import UsageError
 from dialog.evaluation.probes.course import BOT, CourseProbe
@@ -36,8 +36,14 @@ _VOCABULARY = 2_000  # tokens; room for every word of a probe
 _LATENTS = 20  # z of each context whose words are redrawn
 
 
-def run_probe(name: str, folder: Path, asked: Asked) -> dict[str, Any]:
+def run_probe(name: str, folder: Path, asked: Asked, should_stop: Callable[[], bool]) -> dict[str, Any]:
     """Runs a probe, or what is missing of it in the folder.
+
+    Args:
+        name: `memory` or `course`.
+        folder: keeps corpora, runs and figures.
+        asked: its size.
+        should_stop: whether somebody wishes it to stop; asked between the steps of everything.
 
     Returns:
         `rows`: by name its title, updates, minutes of training and figures, a list with an entry a seed; for
@@ -45,6 +51,7 @@ def run_probe(name: str, folder: Path, asked: Asked) -> dict[str, Any]:
 
     Raises:
         UsageError: the folder holds another probe, or a row is unknown.
+        KeyboardInterrupt: it was stopped; what is done is kept.
     """
     rows = asked.of(name)
     _check_folder(folder, asked.kept(name))
@@ -54,7 +61,7 @@ def run_probe(name: str, folder: Path, asked: Asked) -> dict[str, Any]:
         found["rows"][key] = {"title": row.title, "updates": row.updates, "minutes": [], "figures": []}
     for seed in range(1, asked.seeds + 1):
         for key, row in rows.items():
-            done = _row(making, folder / f"seed-{seed}", key, row, seed)
+            done = _row(making, folder / f"seed-{seed}", key, row, seed, should_stop)
             for part in ("minutes", "figures"):
                 found["rows"][key][part].append(done[part])
     return found
@@ -72,7 +79,14 @@ def _check_folder(folder: Path, kept: dict[str, Any]) -> None:
         )
 
 
-def _row(making: "_Memory | _Course", folder: Path, key: str, row: Row, seed: int) -> dict[str, Any]:
+def _row(
+    making: "_Memory | _Course",
+    folder: Path,
+    key: str,
+    row: Row,
+    seed: int,
+    should_stop: Callable[[], bool],
+) -> dict[str, Any]:
     """Trains and measures one row with one seed, or reads what is done."""
     file = folder / f"{key}.json"
     if file.exists():
@@ -81,24 +95,44 @@ def _row(making: "_Memory | _Course", folder: Path, key: str, row: Row, seed: in
     corpus, run = folder / "corpus", folder / key
     with contextlib.redirect_stdout(sys.stderr):  # the standard output is the table's
         if not (corpus / "corpus.json").exists():
-            _prepare(folder, making.splits(seed))
+            _prepare(folder, making.splits(seed), should_stop)
         _train(corpus, run, row, seed)
+    _heed(should_stop)  # it may have come after the last update
     replier = Replier.from_run(load_run(run))
-    with show_progress() as progress:
+    with _progress(should_stop) as progress:
         figures = making.measure(replier, seed, lambda at, of: progress(f"measuring {key}", at, of))
     done = {"minutes": load_progress(run).minutes, "figures": figures}
     write_atomically(file, json.dumps(done, indent=1).encode())
     return done
 
 
-def _prepare(folder: Path, splits: Mapping[str, Iterable[Conversation]]) -> None:
+def _heed(should_stop: Callable[[], bool]) -> None:
+    if should_stop():
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _progress(should_stop: Callable[[], bool]) -> Iterator[Progress]:
+    """As `show_progress`; a step after a wish to stop raises KeyboardInterrupt."""
+    with show_progress() as progress:
+
+        def step(text: str, done: int, total: int) -> None:
+            _heed(should_stop)
+            progress(text, done, total)
+
+        yield step
+
+
+def _prepare(
+    folder: Path, splits: Mapping[str, Iterable[Conversation]], should_stop: Callable[[], bool]
+) -> None:
     logs = folder / "log"
     logs.mkdir(parents=True, exist_ok=True)
     for name, conversations in splits.items():
         lines = (json.dumps(asdict(conversation)) + "\n" for conversation in conversations)
         write_atomically(logs / f"{name}.jsonl", "".join(lines).encode())
     print(f"hred prepare {logs} --reply-as {BOT} --tokenizer bpe --out {folder / 'corpus'}")
-    with show_progress() as progress:
+    with _progress(should_stop) as progress:
         prepare_corpus(
             Settings(
                 out=folder / "corpus",

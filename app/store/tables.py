@@ -72,6 +72,13 @@ def _by_bytes(length: int | None = None) -> String:
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
+def _message_of_session(column: str, name: str) -> ForeignKeyConstraint:
+    """Returns the rule that a column names a message of the row's own session, with which the row goes."""
+    return ForeignKeyConstraint(
+        ["session_id", column], ["messages.session_id", "messages.id"], name=name, ondelete="CASCADE"
+    )
+
+
 type_of_id = _by_bytes(36)
 type_of_hash = String(64)
 
@@ -271,12 +278,7 @@ class FeedbackRow(Base):
 
     __tablename__ = "feedback"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["session_id", "message_id"],
-            ["messages.session_id", "messages.id"],
-            name="message_of_feedback",
-            ondelete="CASCADE",
-        ),
+        _message_of_session("message_id", "message_of_feedback"),
         CheckConstraint("value IN (1, -1)", name="like_or_dislike"),
         Index("feedback_of_session", "session_id", "message_id"),
     )
@@ -297,24 +299,9 @@ class BattleRow(Base):
 
     __tablename__ = "battles"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["session_id", "prompt_id"],
-            ["messages.session_id", "messages.id"],
-            name="prompt_of_battle",
-            ondelete="CASCADE",
-        ),
-        ForeignKeyConstraint(
-            ["session_id", "reply_a_id"],
-            ["messages.session_id", "messages.id"],
-            name="reply_a_of_battle",
-            ondelete="CASCADE",
-        ),
-        ForeignKeyConstraint(
-            ["session_id", "reply_b_id"],
-            ["messages.session_id", "messages.id"],
-            name="reply_b_of_battle",
-            ondelete="CASCADE",
-        ),
+        _message_of_session("prompt_id", "prompt_of_battle"),
+        _message_of_session("reply_a_id", "reply_a_of_battle"),
+        _message_of_session("reply_b_id", "reply_b_of_battle"),
         CheckConstraint("state IN ('open', 'voted', 'abandoned')", name="known_state"),
         Index("battles_of_owner", "owner_id", "created_at"),
         Index("battles_of_session", "session_id", "prompt_id"),

@@ -7,7 +7,6 @@ from app.settings import Serving
 from app.store import Store
 from app.web.chats import Chats
 from dialog.decoding.replies import Sampling
-from tests.app.api.conftest import api_folders  # noqa: F401
 
 SAYINGS = ["hello number 7", "how are you this grey day?", "hello number 9, how are you?", "fine, fine"]
 SAMPLING = Sampling(max_tokens=12)
@@ -42,7 +41,7 @@ def chat(folders, place, model, serving, restarts):
 
 
 @pytest.mark.parametrize("model", ["hred", "vhred"])
-def test_replies_are_the_same_after_a_restart_and_after_an_eviction(api_folders, tmp_path, model):  # noqa: F811
+def test_replies_are_the_same_after_a_restart_and_after_an_eviction(api_folders, tmp_path, model):
     folders = {model: api_folders[model]}
     kept = chat(folders, tmp_path / "kept.db", model, Serving(), restarts=False)
     assert len(set(kept)) > 1 and all(kept)
@@ -50,7 +49,7 @@ def test_replies_are_the_same_after_a_restart_and_after_an_eviction(api_folders,
     assert chat(folders, tmp_path / "dropped.db", model, NOTHING_KEPT, restarts=False) == kept
 
 
-def test_a_chat_that_was_dropped_for_others_goes_on_alike(api_folders, tmp_path):  # noqa: F811
+def test_a_chat_that_was_dropped_for_others_goes_on_alike(api_folders, tmp_path):
     folders = {"hred": api_folders["hred"]}
     expected = chat(folders, tmp_path / "alone.db", "hred", Serving(), restarts=False)
     bots, store = Bots(folders, Serving(context_bytes=2_000)), Store.open(f"sqlite:///{tmp_path / 'many.db'}")
@@ -68,7 +67,7 @@ def test_a_chat_that_was_dropped_for_others_goes_on_alike(api_folders, tmp_path)
     store.close()
 
 
-def test_nothing_is_kept_of_a_chat_that_is_deleted(api_folders, tmp_path):  # noqa: F811
+def test_nothing_is_kept_of_a_chat_that_is_deleted(api_folders, tmp_path):
     bots, store = (
         Bots({"hred": api_folders["hred"]}, Serving()),
         Store.open(f"sqlite:///{tmp_path / 'chats.db'}"),

@@ -75,7 +75,7 @@ def test_a_saved_model_answers_the_same_in_a_fresh_process(tmp_path, tokenizer) 
         ANSWER,
         *(str(tmp_path / f"{n}") for n in range(len(here))),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert [json.loads(line) for line in done.stdout.splitlines()] == here
     whole, half = (

@@ -59,10 +59,10 @@ class ServerProcess:
         if self.runs:
             self._process.send_signal(how)
             try:
-                self._process.wait(60)
+                self._process.wait(SECONDS)
             finally:
                 self._process.kill()
-                self._process.wait(60)
+                self._process.wait(SECONDS)
         assert self._process.stdout is not None
         self._process.stdout.close()
 

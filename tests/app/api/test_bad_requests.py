@@ -93,7 +93,7 @@ def test_a_body_that_never_ends_is_given_up(served, monkeypatch):
     monkeypatch.setattr(requests, "BODY_SECONDS", 0.2)
     import socket
 
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=300) as connection:
         head = "POST /api/reply HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
         connection.sendall(head.encode())
         assert b" 408 " in connection.recv(1000).split(b"\r\n")[0]

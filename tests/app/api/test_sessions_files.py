@@ -57,7 +57,7 @@ class Files:
     def ask(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
     ) -> tuple[int, Any, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         kind = {"content-type": LINES} if body is not None else {}
         connection.request(method, path, body, {**kind, **(headers or {})})
         response = connection.getresponse()

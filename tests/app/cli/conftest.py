@@ -1,7 +1,7 @@
 """A small prepared corpus, made by the command as users make theirs."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,15 @@ Run = Callable[..., Result]
 application = Typer(pretty_exceptions_enable=False)
 for command in (prepare, train, evaluate):
     application.command()(command)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_trainings() -> Iterator[None]:
+    """A picture of a training and the estimate before it take longer than a tiny training itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dialog.training.curves.draw_curves", lambda *_: None)
+        patch.setattr("dialog.training.estimate._TIMED_UPDATES", 2)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -173,7 +173,7 @@ def test_it_is_evaluated_exported_and_used_in_a_fresh_process(hred, corpus, trai
         "--max-tokens",
         "8",
     ]
-    fresh = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    fresh = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (fresh.returncode, fresh.stdout.splitlines(), fresh.stderr) == (0, here, "")
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 import safetensors.torch
@@ -102,7 +103,7 @@ def test_a_second_call_and_one_after_a_kill_write_the_same_bytes(report, runs, c
     arguments = [sys.executable, "-m", "dialog", "compare", *map(str, command), "--out", str(tmp_path)]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not list(tmp_path.glob("cache/replies-*")):
-        pass
+        time.sleep(0.005)
     process.kill()
     process.wait()
     assert not (tmp_path / "scores.json").exists()

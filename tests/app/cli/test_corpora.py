@@ -46,7 +46,7 @@ def test_get_shows_licence_hash_counts_and_what_is_next(tmp_path) -> None:
 
 def test_a_wrong_name_is_one_sentence_and_status_2() -> None:
     command = [sys.executable, "-m", "dialog", "corpora", "get", "reddit"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("hred: there is no corpus 'reddit' in the list; it has dailydialog")
     assert len(done.stderr.splitlines()) == 1

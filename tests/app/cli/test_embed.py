@@ -57,7 +57,7 @@ def test_another_process_writes_the_same_bytes(made, corpus, tmp_path) -> None:
     again = tmp_path / "again.txt"
     command = [sys.executable, "-m", "dialog", "embed", str(corpus), "--out", str(again), "--size", "12"]
     done = subprocess.run(
-        command, env={**os.environ, "PYTHONHASHSEED": "7"}, capture_output=True, text=True, timeout=120
+        command, env={**os.environ, "PYTHONHASHSEED": "7"}, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert again.read_bytes() == made[0].read_bytes()

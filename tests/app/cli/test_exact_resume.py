@@ -35,6 +35,8 @@ from dialog.training.reproducibility import set_variables
 set_variables()
 from app.cli.main import main
 import app.cli.training_display, dialog.corpus.tokenized, dialog.training.trainer
+import dialog.training.curves, dialog.training.estimate
+dialog.training.curves.draw_curves, dialog.training.estimate._TIMED_UPDATES = (lambda *_: None), 2
 import pandas, torch._dynamo  # what training would import after its start
 for line in sys.stdin:
     child = os.fork()
@@ -73,7 +75,7 @@ class Nursery:
         return int(self._process.stdout.readline())
 
     def close(self) -> None:
-        self._process.communicate(timeout=60)
+        self._process.communicate(timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +99,7 @@ def await_moment(folder: Path, draw: random.Random, process: int) -> str:
     """Waits until the process is to be killed: in the middle of a checkpoint, or anywhere."""
     begun, state = (folder / "metrics.jsonl"), folder / "state"
     before = begun.read_bytes() if begun.exists() else b""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and (not begun.exists() or len(begun.read_bytes()) <= len(before)):
         if not Path(f"/proc/{process}/stat").exists() or is_dead(process):
             return "ended"

@@ -14,6 +14,11 @@ SETTINGS = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def plain_trainings():
+    """Here pictures are drawn."""
+
+
 @pytest.fixture
 def train(hred, make_corpus, tmp_path):
     corpus = make_corpus(5)

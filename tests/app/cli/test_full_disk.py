@@ -124,7 +124,7 @@ def test_files_that_may_not_grow_are_as_a_full_disk(hred, corpus, tmp_path) -> N
     done = subprocess.run(
         [sys.executable, "-m", "dialog", *map(str, arguments(run, corpus, 12))],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr

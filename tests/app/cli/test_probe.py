@@ -1,6 +1,8 @@
 """`hred probe` from end to end in the smallest size, what it keeps, and what it refuses."""
 
 import json
+import os
+import signal
 
 import pytest
 from typer.testing import CliRunner
@@ -30,14 +32,6 @@ def probe(*arguments: object):
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_curves():
-    """Pictures of the trainings take longer than they do."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dialog.training.curves.draw_curves", lambda *_: None)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +104,22 @@ def test_settings_that_depend_on_the_updates_follow_them() -> None:
     assert row.settings[-1] == "dropout=0.5"  # the last one counts
     assert "kl_annealing" not in " ".join(Asked(1).of("course")["hred"].settings)
     assert list(Asked(1).of("memory")) == list(ROWS["memory"])
+
+
+def test_a_stop_at_the_end_of_a_training_begins_no_other_and_is_gone_on_from(tmp_path, monkeypatch) -> None:
+    """While the picture is drawn no update is to come that could heed the wish."""
+    command = ("memory", "--rows", "seq2seq,hred", "--groups", 1, *TINY, "--out", tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with monkeypatch.context() as patch:
+        patch.setattr("dialog.training.curves.draw_curves", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        stopped = CliRunner().invoke(app, ["probe", *map(str, command)])
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+    assert stopped.exit_code != 0 and stopped.stdout == ""
+    folder = tmp_path / "memory" / "seed-1"
+    assert {path.name for path in folder.iterdir()} == {"log", "corpus", "seq2seq"}
+    trained = (folder / "seq2seq" / "metrics.jsonl").read_bytes()
+    assert "| HRED" in probe(*command).stdout
+    assert (folder / "seq2seq" / "metrics.jsonl").read_bytes() == trained
 
 
 def test_an_unknown_row_is_named() -> None:

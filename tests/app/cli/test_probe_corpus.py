@@ -19,10 +19,8 @@ def probe(*arguments: object):
 @pytest.fixture(scope="module")
 def run(hred, corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "seq2seq"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dialog.training.curves.draw_curves", lambda *_: None)
-        sizes = ("--set", "embedding_size=8", "--set", "hidden_size=8")
-        hred("train", corpus, "--model", "seq2seq", "--out", folder, "--max-updates", 1, *sizes)
+    sizes = ("--set", "embedding_size=8", "--set", "hidden_size=8")
+    hred("train", corpus, "--model", "seq2seq", "--out", folder, "--max-updates", 1, *sizes)
     return folder
 
 

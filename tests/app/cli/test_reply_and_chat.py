@@ -41,7 +41,7 @@ def run_folder(runs):
 
 def hred(*arguments, text=None):
     command = [sys.executable, "-m", "dialog", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, input=text, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, input=text, timeout=300)
 
 
 def replied(*arguments, text=None):

@@ -19,6 +19,7 @@ import torch
 from dialog.run_folder import load_run
 
 UPDATES, VALIDATE_EVERY = 8, 4
+PATIENCE = 300  # seconds
 SETTINGS = (
     "embedding_size=12", "hidden_size=16", "context_size=14", "latent_size=5", "batch_tokens=200", "patience=0",
     "bag_of_words=true", "free_bits=0.01", "kl_annealing_updates=4", f"validate_every={VALIDATE_EVERY}",
@@ -50,7 +51,7 @@ def started(launcher: tuple[str, ...], command: list[str], home: Path) -> "subpr
 
 
 def wait_for_lines(process: "subprocess.Popen[str]", folder: Path, wanted: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         log = folder / "metrics.jsonl"
         if log.exists() and len(log.read_text().splitlines()) >= wanted:
@@ -116,23 +117,24 @@ def assert_same_run(folder: Path, wanted: Path, update: int) -> None:
 
 
 @pytest.fixture
-def alone(corpus, tmp_path):
-    """Trains in a process of its own, with one thread as each of several has: more add in another order."""
+def alone(hred, corpus, tmp_path):
+    """Trains in this process, with one thread as each of several has: more add in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
 
     def train(updates: int) -> Path:
         folder = tmp_path / f"alone-{updates}"
-        process = started((), arguments(corpus, folder, updates), tmp_path)
-        _, errors = process.communicate(timeout=200)
-        assert process.returncode == 0, errors
+        assert hred(*arguments(corpus, folder, updates)).exit_code == 0
         return folder
 
-    return train
+    yield train
+    torch.set_num_threads(threads)
 
 
 def test_two_processes_give_the_losses_of_one(corpus, alone, tmp_path) -> None:
     folder = tmp_path / "two"
     process = started(TORCHRUN, arguments(corpus, folder, UPDATES), tmp_path)
-    output, errors = process.communicate(timeout=200)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     assert_same_run(folder, alone(UPDATES), UPDATES)
     assert load_run(folder).config["training"]["batches_per_update"] == 2
@@ -153,7 +155,7 @@ def test_a_process_that_is_killed_ends_the_run_with_a_sentence_and_a_checkpoint(
     wait_for_lines(process, folder, 6)
     killed = workers_of(process)[victim]
     os.kill(killed, signal.SIGKILL)
-    _, errors = process.communicate(timeout=100)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     sentences = [line for line in errors.splitlines() if line.startswith("hred")]
     update = latest(folder)
@@ -172,7 +174,7 @@ def test_a_stop_under_a_launcher_leaves_one_checkpoint(corpus, alone, tmp_path) 
     process = started(TORCHRUN, arguments(corpus, folder, 100_000), tmp_path)
     wait_for_lines(process, folder, 6)
     os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=100)
+    output, errors = process.communicate(timeout=PATIENCE)
     update = latest(folder)
     kept = {path.name for path in (folder / "state").iterdir() if path.name.isdigit()}
     assert kept - {"0"} == {str(update)}  # training begins with one, before the first update
@@ -198,7 +200,7 @@ def test_more_processes_than_batches_is_a_sentence(corpus, tmp_path) -> None:
     folder = tmp_path / "run"
     command = arguments(corpus, folder, 2, "batches_per_update=1")
     process = started(TORCHRUN, command, tmp_path)
-    _, errors = process.communicate(timeout=100)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
     (sentence,) = [line for line in errors.splitlines() if line.startswith("hred")]
     assert sentence == (

@@ -19,8 +19,9 @@ print(os.environ.get("OMP_WAIT_POLICY"))
 """
 
 
-@pytest.mark.parametrize("command", ["reply", "chat", "serve"])
-@pytest.mark.parametrize("wish", [None, "ACTIVE"])
+@pytest.mark.parametrize(
+    ("command", "wish"), [("reply", None), ("reply", "ACTIVE"), ("chat", None), ("serve", None)]
+)
 def test_commands_that_reply_let_waiting_threads_sleep(command, wish):
     program = PROGRAM.format(command=command).replace(
         '"nowhere"', '"nowhere", "--context", "a"' if command == "reply" else '"nowhere"'

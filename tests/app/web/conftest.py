@@ -76,7 +76,7 @@ class Server:
     def stop(self) -> None:
         self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(20)
+            self._process.wait(120)
         finally:
             self._process.kill()
             self._process.stdout.close()

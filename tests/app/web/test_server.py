@@ -10,7 +10,7 @@ import pytest
 
 def answer(server, method, path, headers=None):
     host, port = server.url.removeprefix("http://").split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection = http.client.HTTPConnection(host, int(port), timeout=300)
     connection.request(method, path, headers=headers or {})
     response = connection.getresponse()
     response.body = response.read()
@@ -73,7 +73,7 @@ def test_the_page_may_load_and_tell_nothing_elsewhere(server):
 
 def serve(*arguments):
     command = [sys.executable, "-m", "dialog", "serve", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def test_a_taken_port_is_one_sentence_with_the_command_that_helps(run_folders):

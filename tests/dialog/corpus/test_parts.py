@@ -111,7 +111,7 @@ def test_a_killed_run_goes_on_and_makes_the_same_bytes(tmp_path, logs, workers) 
         assert process.stdout is not None
         assert process.stdout.readline() == b"started\n"
         if limit is None:
-            assert process.communicate(timeout=60)[0] == b"done\n"
+            assert process.communicate(timeout=300)[0] == b"done\n"
             continue
         time.sleep(waits.uniform(0.0, limit))
         process.send_signal(signal.SIGKILL)

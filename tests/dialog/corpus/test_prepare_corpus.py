@@ -229,7 +229,7 @@ def test_an_interrupted_run_leaves_what_the_next_goes_on_from(
     process.stdout.readline()
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode != 0
     assert sorted(each.name for each in tmp_path.iterdir()) == [".out.preparing", "log.jsonl"]
     steps: list[str] = []

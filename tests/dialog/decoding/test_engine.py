@@ -171,7 +171,7 @@ def test_a_closed_engine_answers_nobody(model, tokenizer) -> None:
     assert not any(thread.name == "engine" and thread is engine._worker for thread in threading.enumerate())
 
 
-def wait_for(is_so, seconds: float = 20.0) -> None:
+def wait_for(is_so, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, "it never came"

@@ -174,7 +174,7 @@ def test_several_threads_get_the_replies_that_one_gets(model, tokenizer) -> None
 
     def answer(number: int) -> list[Reply]:
         if number < 4:
-            together.wait(20)
+            together.wait(120)
         return shared.reply(chats[number], ASKED, 2, seed=number)
 
     with ThreadPoolExecutor(4) as pool:

@@ -1,7 +1,7 @@
 """The same reply alone, beside 6 and beside 63 others, for the shipped models.
 
 Float32 sums differ in their last bits with the batch, and one row alone is decoded by other code. So a reply
-may differ where two choices nearly tie, and nowhere else: 999 of 1,000 are the same, and each that differs
+may differ where two choices nearly tie, and nowhere else: of a model's replies at most one does, and it
 begins to do so where a draw lies within 1e-4 of a bound between two tokens, or of what a filter cuts.
 """
 
@@ -19,7 +19,7 @@ from dialog.decoding.sampling import History, reply_generator
 from dialog.run_folder import load_run
 from dialog.text.batches import BOS
 
-REPLIES = 1000
+REPLIES = 500
 ASKED = Sampling(temperature=0.9, top_p=0.9, max_tokens=16)
 WORDS = "hello how are you I like music and dogs what is your name do we go out it rains today".split()
 
@@ -68,6 +68,6 @@ def test_the_same_reply_alone_and_in_batches(name) -> None:
     for batch_size in (7, 64):
         beside = replies_at(folder, seeds, batch_size)
         differing = [seed for seed in seeds if alone[seed].tokens != beside[seed].tokens]
-        assert len(differing) <= max(1, len(seeds) // 1000), f"{differing} differ at batch {batch_size}"
+        assert len(differing) <= 1, f"{differing} differ at batch {batch_size}"
         for seed in differing:
             assert margin(folder, seed, alone[seed], beside[seed]) < 1e-4

@@ -198,6 +198,6 @@ def test_different_conversations_are_not_compared() -> None:
 def test_thousands_of_conversations_take_no_time() -> None:
     random = np.random.default_rng(10)
     models = {name: scores(random, 5000) for name in "abcd"}
-    began = time.perf_counter()
+    began = time.process_time()
     compare(models, [PER_TOKEN, perplexity("perplexity", "nats", "tokens")], num_draws=1000)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10

@@ -160,6 +160,7 @@ def test_statistics_come_back_and_say_the_same(tmp_path) -> None:
 @pytest.mark.parametrize(
     "data",
     [b"", b"no gzip", gzip.compress(b"{}"), gzip.compress(b'{"format": "hred-comparison", "version": 9}')],
+    ids=["empty", "no gzip", "no format", "another version"],
 )
 def test_what_holds_no_statistics_is_told(data, tmp_path) -> None:
     (tmp_path / "s.json.gz").write_bytes(data)

@@ -90,5 +90,5 @@ def test_what_is_not_there_is_told_in_a_sentence(monkeypatch) -> None:
 
 def test_rules_load_no_sacrebleu_before_mecab_is_asked_for() -> None:
     code = "import sys, dialog.evaluation.words; print('sacrebleu' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "False", done.stderr

@@ -65,6 +65,6 @@ main()
 """
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.stdout.strip() == VARIABLES["MKL_CBWR"], done.stderr
