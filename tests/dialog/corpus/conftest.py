@@ -3,7 +3,7 @@
 import gzip
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from dialog.corpus.records import BadRecord, LogFile
 from dialog.corpus.settings import Settings
 from dialog.corpus.splits import Shares
 from dialog.corpus.tokenized import TokenizedCorpus
+from tests.dialog.corpus.file_server import FileServer, file_servers
 
 WORDS = [first + second for first in "bdklmnprst" for second in ("a", "e", "iko", "ona", "u")]
 
@@ -97,3 +98,9 @@ def prepared() -> Callable[..., Any]:
 @pytest.fixture
 def texts_of() -> Callable[..., Any]:
     return split_texts
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[..., FileServer]]:
+    with file_servers() as start:
+        yield start
