@@ -103,15 +103,17 @@ def tokenizer() -> Tokenizer:
     return Tokenizer(train_tokenizer([f"I have {number} cats and you?" for number in range(200)], 290))
 
 
-def left_behind(folder: Path, tokenizer: Tokenizer, settings: dict[str, Any]) -> dict[str, Any]:
-    """Trains a small VHRED and returns what does not depend on the clock: log, weights, checkpoints."""
+def left_behind(
+    folder: Path, tokenizer: Tokenizer, settings: dict[str, Any], seconds: float = 0.0
+) -> dict[str, Any]:
+    """Trains a small VHRED, waits once, and returns what does not depend on the clock: log, weights, checkpoints."""
     AcceleratorState._reset_state(True)  # a process trains in one precision; here it must change
     torch.manual_seed(1)
     sizes = {"vocab_size": tokenizer.num_tokens, "embedding_size": 6, "hidden_size": 8, "latent_size": 3}
     model = build_model("vhred", {**sizes, "bag_of_words": True})
-    pauses = iter([0.0, 0.7])
+    pauses = iter([0.0, seconds])
 
-    def pause() -> bool:  # longer than `checkpoint_minutes` can be, once
+    def pause() -> bool:
         time.sleep(next(pauses, 0.0))
         return False
 
@@ -149,9 +151,10 @@ def test_every_setting_changes_something(field, tmp_path, tokenizer, plain) -> N
     assert field in CHANGES, f"there is the new setting {field}: say here what else it may be"
     value, more = CHANGES[field]
     assert value != getattr(LatentTrainingConfig.from_json(BASE), field)
-    if more:
-        plain = left_behind(tmp_path / "plain", tokenizer, more)
-    other = left_behind(tmp_path / "other", tokenizer, {**more, field: value})
+    seconds = 60 * value + 0.1 if field == "checkpoint_minutes" else 0.0
+    if more or seconds:
+        plain = left_behind(tmp_path / "plain", tokenizer, more, seconds)
+    other = left_behind(tmp_path / "other", tokenizer, {**more, field: value}, seconds)
     changed = {part for part in plain if plain[part] != other[part]}
     only = {
         "checkpoint_minutes": {"checkpoints"},
