@@ -36,11 +36,12 @@ MEND = for each in .venv/lib/python3*/site-packages/*.dist-info; do \
 chat: $(STAMPS)/app
 	@exec $(BIN)/hred serve --host "$(HOST)" --port "$(PORT)" $(ARGS)
 
+# The tests start hundreds of processes that import the same files, so what is compiled of these is kept.
 test: $(STAMPS)/dev browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # About half an hour on two cores; nothing else should run meanwhile.
 bench: $(STAMPS)/dev
