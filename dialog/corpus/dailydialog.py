@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dialog.conversation import Conversation, Turn
-from dialog.corpus.records import BadRecord, Line, LogFile, Parsed, RawRecord, decode_line, too_long
+from dialog.corpus.records import BadRecord, Line, LogFile, Parsed, RawRecord, decode_line, one_a_line
 
 __all__ = ["END_OF_UTTERANCE", "DailyDialog"]
 
@@ -22,11 +22,7 @@ class DailyDialog:
 
     def records(self, file: LogFile, lines: Iterator[Line]) -> Iterator[RawRecord]:
         """Yields a record a line; blank lines are none."""
-        for line in lines:
-            if line.content is None:
-                yield RawRecord(line.number, None, 0, too_long(file.max_line_bytes))
-            elif line.content.strip():
-                yield RawRecord(line.number, line.content, len(line.content))
+        return one_a_line(file, lines)
 
     def parse(self, record: RawRecord, name: str) -> Parsed:
         """Makes a conversation of a line."""

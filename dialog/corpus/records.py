@@ -19,7 +19,17 @@ from dialog.corpus.opening import PACKED, UNPACKING_ERRORS, open_remote, remote_
 from dialog.errors import LogError
 from dialog.text.tokenizer import without_surrogates
 
-__all__ = ["BadRecord", "Line", "LogFile", "LogFormat", "Parsed", "RawRecord", "decode_line"]
+__all__ = [
+    "BadRecord",
+    "Line",
+    "LogFile",
+    "LogFormat",
+    "Parsed",
+    "RawRecord",
+    "decode_line",
+    "one_a_line",
+    "too_long",
+]
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -245,3 +255,12 @@ def decode_line(content: bytes) -> str:
 def too_long(max_line_bytes: int, what: str = "the line") -> str:
     """The reason for a record that is longer than allowed."""
     return f"{what} is longer than {max_line_bytes:,} bytes (--max-line-mib)"
+
+
+def one_a_line(file: LogFile, lines: Iterator[Line]) -> Iterator[RawRecord]:
+    """Yields a record a line; blank lines are none."""
+    for line in lines:
+        if line.content is None:
+            yield RawRecord(line.number, None, 0, too_long(file.max_line_bytes))
+        elif line.content.strip():
+            yield RawRecord(line.number, line.content, len(line.content))
