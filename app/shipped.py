@@ -1,11 +1,12 @@
 """The models and conversations that come with this project, found in a checkout and in an installed package alike."""
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 from dialog.errors import LogError, RunFolderError
 
-__all__ = ["run_path", "shipped_conversations", "shipped_models"]
+__all__ = ["for_language", "run_path", "shipped_conversations", "shipped_models"]
 
 _ORDER = ("seq2seq", "hred", "vhred")
 
@@ -15,8 +16,28 @@ def shipped_models() -> dict[str, Path]:
     models = _data("models")
     folders = sorted(models.iterdir()) if models else []
     folders = [folder for folder in folders if (folder / "manifest.json").is_file()]
-    folders.sort(key=lambda folder: _ORDER.index(folder.name) if folder.name in _ORDER else len(_ORDER))
+    folders.sort(key=lambda folder: _place(folder.name))
     return {folder.name: folder for folder in folders}
+
+
+def for_language(names: Sequence[str], language: str) -> list[str]:
+    """Returns the models among `names` to talk to in a language: all but the shipped ones of another language.
+
+    The name tells a shipped model's language: hred-ja speaks Japanese, hred English. Where none would be left, all are
+    returned.
+    """
+    shipped = shipped_models()
+    kept = [name for name in names if name not in shipped or _language(name) == language]
+    return kept or list(names)
+
+
+def _language(shipped: str) -> str:
+    return shipped.partition("-")[2] or "en"
+
+
+def _place(name: str) -> tuple[str, int]:
+    kind = name.partition("-")[0]
+    return _language(name), _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
 
 
 def shipped_conversations(language: str) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.shipped import run_path, shipped_models
+from app.shipped import for_language, run_path, shipped_models
 from dialog import __version__
 from dialog.errors import RunFolderError
 
@@ -146,6 +146,14 @@ def test_the_installed_hred_replies_as_the_checkout_does(installed, outside) -> 
 def test_shipped_models_come_in_the_order_they_grow(tmp_path) -> None:
     order = [name for name in ("seq2seq", "hred", "vhred") if name in SHIPPED]
     assert list(shipped_models())[: len(order)] == order
+
+
+def test_models_for_a_language_are_all_but_the_shipped_ones_of_another(monkeypatch) -> None:
+    shipped = ["seq2seq", "hred", "seq2seq-ja", "hred-ja"]
+    monkeypatch.setattr("app.shipped.shipped_models", lambda: dict.fromkeys(shipped, Path("run")))
+    assert for_language([*shipped, "mine"], "ja") == ["seq2seq-ja", "hred-ja", "mine"]
+    assert for_language([*shipped, "mine"], "en") == ["seq2seq", "hred", "mine"]
+    assert for_language(["hred"], "ja") == ["hred"]
 
 
 def test_a_folder_goes_before_a_shipped_model(tmp_path, monkeypatch) -> None:

@@ -33,7 +33,11 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     init_from: Annotated[
-        Path | None, typer.Option(help="Run whose weights to start from, such as HRED's for VHRED.")
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Run, or shipped model, whose weights to start from, such as HRED's for VHRED.",
+        ),
     ] = None,
     embedding_from: Annotated[
         Path | None, typer.Option(help="Vectors of tokens, by `hred embed`, that the embedding starts from.")
@@ -68,6 +72,7 @@ def train(
     set_variables()  # before anything imports torch
 
     from app.cli.training_display import TrainingDisplay, say_conditions, say_estimate, stop_on_interrupt
+    from app.shipped import run_path
     from dialog.corpus.tokenized import TokenizedCorpus
     from dialog.errors import UsageError
     from dialog.training.checkpoints import has_checkpoint
@@ -98,7 +103,8 @@ def train(
         )
     with exact_arithmetic(), stop_on_interrupt() as should_stop:
         known = conditions(processes=num_processes(), corpus=prepared.hash)
-        built = _model(plan, prepared, init_from, embedding_from)
+        start = None if init_from is None else run_path(init_from)
+        built = _model(plan, prepared, start, embedding_from)
         if rank() == 0:
             say_estimate(_estimate(built, prepared, plan))
             if resume:

@@ -42,7 +42,7 @@ class _Handlers:
                 if not text:
                     yield _UNCHANGED
                     return
-                shown = self._battles.say(owner, battle_id or "", text, client_id)
+                shown = self._battles.say(owner, battle_id or "", text, client_id, language_of(request))
                 yield self._state(shown, request, box="")
             yield from self._answer(owner, shown, request)
         except DialogError as error:
@@ -102,7 +102,8 @@ class _Handlers:
 
     def ranking(self, request: gr.Request) -> str:
         """Returns the ranking of all votes."""
-        return ranking_html(self._battles.ranking(), language_of(request))
+        language = language_of(request)
+        return ranking_html(self._battles.ranking(language), language)
 
     def _owner(self, request: gr.Request) -> str:
         return self._house.chats.owner(request)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.bots import Bots
+from app.shipped import for_language
 from app.store import Store, StoredBattle, StoredMessage
 from app.store.battle_rounds import Side
 from app.web.chats import MAX_CHARACTERS
@@ -77,8 +78,11 @@ class Battles:
         """Returns a battle of this owner."""
         return self._shown(owner, self._store.battle(owner, battle_id))
 
-    def say(self, owner: str, battle_id: str, text: str, client_id: str) -> Shown:
-        """Stores a message: in the battle if it is open, else in a new one between two models that are drawn."""
+    def say(self, owner: str, battle_id: str, text: str, client_id: str, language: str) -> Shown:
+        """Stores a message: in the battle if it is open, else in a new one between two models that are drawn.
+
+        A new battle is between models to talk to in this language.
+        """
         if len(text) > MAX_CHARACTERS:
             raise UsageError(
                 f"the message has {len(text):,} characters, but at most {MAX_CHARACTERS:,} can be sent; "
@@ -88,7 +92,7 @@ class Battles:
         client_id = client_id or secrets.token_hex(16)
         if battle is not None and battle.state == "open":
             return self._shown(owner, self._store.say_in_battle(owner, battle.id, text, client_id))
-        players = self._players()
+        players = self._players(language)
         counts = _among(self._store.tally(), players)
         left, right = draw_pair(counts, np.random.default_rng(secrets.randbits(64)))
         return self._shown(owner, self._store.begin_battle(owner, text, client_id, left, right))
@@ -136,9 +140,11 @@ class Battles:
         """Ends a battle without a vote, unless it has one."""
         self._store.abandon_battle(owner, battle_id)
 
-    def ranking(self) -> Ranking:
-        """Returns the ranking of all votes; computed again only when there are others."""
+    def ranking(self, language: str) -> Ranking:
+        """Returns the ranking of the models for a language; computed again only when there are other votes."""
         tally = self._store.tally()
+        spoken = set(for_language([player.name for player in tally.players], language))
+        tally = _among(tally, [player for player in tally.players if player.name in spoken])
         key = repr((tally.players, tally.left, tally.right)).encode() + b"".join(
             counts.tobytes() for counts in (tally.wins, tally.ties, tally.both_bad)
         )
@@ -147,10 +153,10 @@ class Battles:
                 self._ranked = key, rank(tally)
             return self._ranked[1]
 
-    def _players(self) -> list[Player]:
-        """Returns the models that can be loaded."""
+    def _players(self, language: str) -> list[Player]:
+        """Returns the models for a language that can be loaded."""
         found = []
-        for name in self._bots.names:
+        for name in for_language(self._bots.names, language):
             try:
                 found.append(Player(name, self._bots.describe(name)["model_hash"]))
             except DialogError:
@@ -186,7 +192,7 @@ class Battles:
 
 
 def _among(tally: Tally, players: Sequence[Player]) -> Tally:
-    """Returns the votes between models that are served, each of which is listed."""
+    """Returns the votes between some models, each of which is listed."""
     kept = sorted(set(players))
     place = {player: index for index, player in enumerate(tally.players)}
     wins, ties, both_bad = (np.zeros((len(kept),) * 2, dtype=np.int64) for _ in range(3))

@@ -1,13 +1,17 @@
 """The components that the chat and the comparison share: list of chats, conversation, box, settings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
+from app.shipped import for_language
 from app.store import Kind
 from app.web.controls import build_preset, build_sampling, connect_preset
 from app.web.house import House
+from app.web.language import language_of
 from app.web.talk import Talk
 from app.web.words import label
 
@@ -104,6 +108,7 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
     # On a busy machine the answer to a half-typed word can come last; Enter asks again.
     search.submit(talk.search, [search, session_id], sessions, trigger_mode="multiple", **private)
     page.load(talk.load, None, outputs, **waiting)
+    page.load(partial(_for_reader, house, tab), None, models, queue=False, **private)
 
 
 def _html(place: str, of_class: str) -> gr.Markdown:
@@ -112,10 +117,19 @@ def _html(place: str, of_class: str) -> gr.Markdown:
     )
 
 
+def _for_reader(house: House, tab: TalkTab, request: gr.Request) -> Any:
+    """Chooses the models to talk to in the reader's language."""
+    names = for_language(house.bots.names, language_of(request))
+    return gr.update(value=names if tab.is_comparing else _first(names))
+
+
+def _first(names: Sequence[str]) -> str:
+    return next((name for name in names if name.partition("-")[0] == "hred"), names[0])
+
+
 def _models(names: list[str], tab: TalkTab) -> Any:
     if tab.is_comparing:
         words = label("compare.models")
         return gr.Dropdown(names, value=names, label=words, elem_id=f"{tab.kind}-models", multiselect=True)
-    first = "hred" if "hred" in names else names[0]
     words = label("chat.model")
-    return gr.Dropdown(names, value=first, label=words, elem_id=f"{tab.kind}-model", filterable=False)
+    return gr.Dropdown(names, value=_first(names), label=words, elem_id=f"{tab.kind}-model", filterable=False)

@@ -74,7 +74,7 @@ def test_another_server_goes_on_and_draws_the_same_replies(serve) -> None:
     voted = first.vote(owner, asked.id, "tie")
     assert voted.names == (battle.model_a, battle.model_b) and not voted.can_vote
     assert second.latest(owner) == voted
-    assert second.ranking().tally.num_votes == 1
+    assert second.ranking("en").tally.num_votes == 1
     again = second.say(owner, asked.id, "another one", "2")  # after the vote a message begins another battle
     assert again.id != asked.id
 
@@ -82,7 +82,7 @@ def test_another_server_goes_on_and_draws_the_same_replies(serve) -> None:
 def test_a_model_that_fails_or_is_another_by_now_is_not_named(serve, folders, tmp_path, tokenizer) -> None:
     battles, store = serve()
     owner = store.owner_for("a cookie")
-    asked = battles.say(owner, "", "hello", "1")
+    asked = battles.say(owner, "", "hello", "1", "en")
     name = store.battle(owner, asked.id).model_b
     later, _ = serve(**{name: trained(tmp_path / name, 9, tokenizer)})  # trained again under its old name
     for server in (later, serve(**{name: tmp_path / "nowhere"})[0]):
@@ -99,12 +99,12 @@ def test_pairs_are_drawn_among_models_that_load(serve, tmp_path) -> None:
     owner = store.owner_for("a cookie")
     lefts = Counter()
     for number in range(16):
-        battle = store.battle(owner, battles.say(owner, "", "hello", str(number)).id)
+        battle = store.battle(owner, battles.say(owner, "", "hello", str(number), "en").id)
         assert {battle.model_a, battle.model_b} == {"ash", "birch"}
         lefts[battle.model_a] += 1
     assert len(lefts) == 2  # the sides are drawn, too: once in 30,000 one alone comes by chance
     with pytest.raises(UsageError, match="needs two models, but there is 1"):
         serve(birch=tmp_path / "nowhere", cedar=tmp_path / "nowhere")[0].say(owner, "", "hello", "x")
     with pytest.raises(UsageError, match="at most 20,000"):
-        battles.say(owner, "", "x" * 20_001, "y")
+        battles.say(owner, "", "x" * 20_001, "y", "en")
     assert isinstance(battles._bots._failed["cedar"], RunFolderError)
