@@ -39,6 +39,7 @@ class Plan:
         first: training on the corpus.
         last: training on the small talk, by model.
         copies: of conversations where names come back, with other names.
+        drills: conversations in which a name is asked for.
         number: of conversations of the corpus among the small talk.
     """
 
@@ -47,6 +48,7 @@ class Plan:
     first: Settings
     last: Mapping[str, Settings]
     copies: int
+    drills: int
     number: int
     kinds: Mapping[str, Settings] = field(default_factory=lambda: _KINDS)
 
@@ -74,11 +76,12 @@ PLANS = {
         _FIRST,
         {
             "seq2seq": {**_LAST, "learning_rate": 0.0006, "updates": 800},
-            "hred": {**_LAST, "learning_rate": 0.0004, "updates": 600},
+            "hred": {**_LAST, "learning_rate": 0.0008, "updates": 600},
             "vhred": {**_LAST, "learning_rate": 0.0004, "updates": 600, "validate_every": 150},
         },
-        copies=4,
-        number=1500,
+        copies=2,
+        drills=1500,
+        number=400,
     ),
     "ja": Plan(
         5000,
@@ -89,8 +92,9 @@ PLANS = {
             "hred": {**_LAST, "learning_rate": 0.0008, "updates": 600},
             "vhred": {**_LAST, "learning_rate": 0.0005, "updates": 600, "validate_every": 150},
         },
-        copies=12,
-        number=1000,
+        copies=8,
+        drills=1500,
+        number=200,
     ),
 }
 
@@ -134,7 +138,15 @@ class Maker:
         talk, logs = self.out / "talk", self.out / "talk-logs"
         if not (talk / "corpus.json").exists():
             small_talk = shipped_conversations(self.language)
-            write_talks(logs, self.language, small_talk, self.corpus, self.plan.copies, self.plan.number)
+            write_talks(
+                logs,
+                self.language,
+                small_talk,
+                self.corpus,
+                self.plan.copies,
+                self.plan.drills,
+                self.plan.number,
+            )
             tokenizer = self.prepared() / "tokenizer.model"
             _prepare(talk, logs, ".jsonl", ["--reply-as", "Bot", "--tokenizer-from", tokenizer])
         start = self.last("hred") if model == "vhred" else self.first(model)

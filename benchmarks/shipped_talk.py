@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shipped_drills import drill
+
 __all__ = ["NAMES", "Names", "Talk", "corpus_talks", "exchange_names", "small_talks", "write_talks"]
 
 Talk = tuple[tuple[str, str], ...]
@@ -156,7 +158,7 @@ def exchange_names(talk: Talk, names: Names, random_state: random.Random) -> Tal
 
 
 def write_talks(
-    folder: Path, language: str, small_talk: Path, corpus: Path, copies: int, number: int
+    folder: Path, language: str, small_talk: Path, corpus: Path, copies: int, drills: int, number: int
 ) -> None:
     """Writes `train.jsonl`, `valid.jsonl` and `test.jsonl` for `hred prepare --reply-as Bot`.
 
@@ -166,6 +168,7 @@ def write_talks(
         small_talk: folder of this project's conversations.
         corpus: folder with the published corpus's `train.jsonl.gz` and `valid.jsonl.gz`.
         copies: with other names, of each conversation where names come back.
+        drills: how many.
         number: of conversations of the corpus.
     """
     random_state = random.Random(1)
@@ -176,6 +179,8 @@ def write_talks(
         if split == "train":
             renamed = (exchange_names(talk, NAMES[language], random_state) for _ in range(copies))
             splits[split] += [other for other in renamed if other is not None]
+    names, people = NAMES[language].pools[0], NAMES[language].pools[-1 if language == "ja" else 0]
+    splits["train"] += (drill(language, names, people, random_state) for _ in range(drills))
     splits["train"] += corpus_talks(corpus / "train.jsonl.gz", number, random_state)
     splits["valid"] += corpus_talks(corpus / "valid.jsonl.gz", len(splits["valid"]), random_state)
     folder.mkdir(parents=True, exist_ok=True)
