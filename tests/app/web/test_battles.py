@@ -53,7 +53,7 @@ def serve(folders, tmp_path):
 def test_another_server_goes_on_and_draws_the_same_replies(serve) -> None:
     (first, store), (second, _) = serve(), serve()
     owner = store.owner_for("a cookie")
-    asked = first.say(owner, "", "hello", "1")
+    asked = first.say(owner, "", "hello", "1", "en")
     assert (asked.is_waiting, asked.can_vote, asked.names) == (True, False, None)
     with pytest.raises(StoreError, match="no replies to judge"):
         second.vote(owner, asked.id, "a")
@@ -75,7 +75,9 @@ def test_another_server_goes_on_and_draws_the_same_replies(serve) -> None:
     assert voted.names == (battle.model_a, battle.model_b) and not voted.can_vote
     assert second.latest(owner) == voted
     assert second.ranking("en").tally.num_votes == 1
-    again = second.say(owner, asked.id, "another one", "2")  # after the vote a message begins another battle
+    again = second.say(
+        owner, asked.id, "another one", "2", "en"
+    )  # after the vote a message begins another battle
     assert again.id != asked.id
 
 
@@ -104,7 +106,7 @@ def test_pairs_are_drawn_among_models_that_load(serve, tmp_path) -> None:
         lefts[battle.model_a] += 1
     assert len(lefts) == 2  # the sides are drawn, too: once in 30,000 one alone comes by chance
     with pytest.raises(UsageError, match="needs two models, but there is 1"):
-        serve(birch=tmp_path / "nowhere", cedar=tmp_path / "nowhere")[0].say(owner, "", "hello", "x")
+        serve(birch=tmp_path / "nowhere", cedar=tmp_path / "nowhere")[0].say(owner, "", "hello", "x", "en")
     with pytest.raises(UsageError, match="at most 20,000"):
         battles.say(owner, "", "x" * 20_001, "y", "en")
     assert isinstance(battles._bots._failed["cedar"], RunFolderError)
