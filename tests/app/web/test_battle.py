@@ -18,7 +18,7 @@ from tests.app.web.conftest import Server
 from tests.app.web.tap import Tap
 from tests.browser import LAUNCH_ARGS, chromium_path
 
-WAIT = 60_000  # milliseconds; these machines are slow at times
+WAIT = 120_000  # milliseconds; these machines are slow at times
 NAMES = ("lemon<b>drop", "quartz&$$co$$*")
 """Names with markup in them, of words that nothing else on the page has."""
 
