@@ -117,6 +117,11 @@ class Bots:
             for engine in engines:
                 engine.replier.reader.forget(conversation)
 
+    def forget_unused(self, seconds: float) -> None:
+        """Drops what the loaded engines keep of conversations that did not go on for so long."""
+        for engine in self.loaded().values():
+            engine.replier.reader.forget_unused(seconds)
+
     def close(self) -> None:
         """Ends the engines; who waits for a reply is told that the server stops."""
         for engine in self.loaded().values():

@@ -13,6 +13,9 @@ from dialog.errors import UsageError
 
 __all__ = ["make_server_app", "run_server"]
 
+_KEPT_SECONDS = 3600.0
+"""What models keep of a chat that does not go on, so that it is soon gone also on servers that did not delete it."""
+_LOOK_SECONDS = 60.0
 _UNREAD_MILLISECONDS = 60_000
 """A reader that takes nothing for so long loses its connection."""
 
@@ -41,11 +44,12 @@ def make_server_app(bots: Bots, database_url: str, rules: Rules | None = None) -
 
     from app.api import add_api
     from app.api.sessions import make_sessions_router
+    from app.web.finding import finder
     from app.web.page import mount_page
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_api(app, bots, store)
-    app.include_router(make_sessions_router(stores))
+    app.include_router(make_sessions_router(stores, finder(store)))
     return guard(_with_gate(mount_page(app, bots, store, stores.temporary)), rules, store)
 
 
@@ -75,6 +79,8 @@ def run_server(bots: Bots, settings: Settings, host: str, port: int, rules: Rule
     rules = rules or Rules.make(host)
     listening = _listen(host, port)
     threading.Thread(target=bots.load_all, name="load-models", daemon=True).start()
+    has_ended = threading.Event()
+    threading.Thread(target=_forget, args=(bots, has_ended), name="forget-states", daemon=True).start()
     app = make_server_app(bots, settings.database_url, rules)
 
     import uvicorn
@@ -91,7 +97,14 @@ def run_server(bots: Bots, settings: Settings, host: str, port: int, rules: Rule
     try:
         uvicorn.Server(config).run(sockets=[listening])
     finally:
+        has_ended.set()
         bots.close()
+
+
+def _forget(bots: Bots, has_ended: threading.Event) -> None:
+    """Has the bots forget, until the server ends, what was not used for long."""
+    while not has_ended.wait(_LOOK_SECONDS):
+        bots.forget_unused(_KEPT_SECONDS)
 
 
 def _listen(host: str, port: int) -> socket.socket:

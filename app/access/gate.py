@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from app.access.asgi import App, Message, Receive, Scope, Send, read_body
+from app.access.events import OpenEvents
 from app.access.texts import Text, tell
 
 __all__ = ["MAX_EVENT_BYTES", "OPEN_FOLDERS", "OPEN_ROUTES", "GradioGate", "is_open"]
@@ -49,6 +50,10 @@ _NO_COOKIE = Text(
     "the browser sent no cookie, by which chats are told apart; allow it and reload",
     "チャットを区別する Cookie が送られていません。Cookie を許可して再読み込みしてください。",
 )
+_TOO_MANY = Text(
+    "too many of your page's events are still waiting or running; wait until some have ended, or close a tab",
+    "処理中または待機中の操作が多すぎます。終わるのを待つか、タブを閉じてください。",
+)
 _NOT_YOURS = Text(
     "there is no such page of yours; reload the page",
     "あなたのページとして見つかりません。再読み込みしてください。",
@@ -60,10 +65,12 @@ class GradioGate:
 
     Args:
         inner: Gradio's application, as it is mounted.
+        events: those that wait and run.
     """
 
-    def __init__(self, inner: App) -> None:
+    def __init__(self, inner: App, events: OpenEvents | None = None) -> None:
         self._inner = inner
+        self._events = events or OpenEvents()
         self._owner_of: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -83,8 +90,17 @@ class GradioGate:
             await self._event(scope, receive, send)
         elif path == "/gradio_api/queue/data" and not self._is_own(scope, _asked_page(scope)):
             await tell(scope, send, 404, _NOT_YOURS)
+        elif path == "/gradio_api/queue/data":
+            await self._stream(scope, receive, send)
         else:
             await self._inner(scope, receive, send)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        owner = scope["state"]["owner"]
+        try:
+            await self._inner(scope, receive, self._events.streaming(owner, send))
+        finally:
+            self._events.end_page(owner, _asked_page(scope))
 
     async def _event(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read_body(receive, MAX_EVENT_BYTES)
@@ -101,7 +117,12 @@ class GradioGate:
         if not isinstance(page, str) or not self._is_own(scope, page):
             await tell(scope, send, 404, _NOT_YOURS)
             return
-        await self._inner(scope, _replay(body, receive), send)
+        owner, is_queued = scope["state"]["owner"], scope["path"] == "/gradio_api/queue/join"
+        if is_queued and not self._events.has_room(owner):
+            await tell(scope, send, 429, _TOO_MANY, (("retry-after", "1"),))
+            return
+        counted = self._events.joining(owner, page, send) if is_queued else send
+        await self._inner(scope, _replay(body, receive), counted)
 
     def _is_own(self, scope: Scope, page: str) -> bool:
         """Returns whether an open page is of the request's owner; whoever names it first owns it."""

@@ -9,17 +9,17 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
 from app.api.chat_form import ChatForm, error_body
-from app.api.chat_requests import ChatAsked, read_chat_request, read_object
-from app.api.chat_schema import MAX_ID, SESSION_REQUEST
+from app.api.chat_requests import ChatAsked, read_chat_request
+from app.api.chat_schema import MAX_ID
 from app.api.owners import owner_of
 from app.api.pending import Pending
 from app.api.problems import Problem, problem_of
 from app.api.replying import PlainReplies, StreamedReplies, engine_of, submit
 from app.api.requests import read_body
-from app.api.schemas import check
-from app.api.session_chats import SessionChat, check_storable, find_session
+from app.api.session_calls import SessionCalls
+from app.api.session_chats import SessionChat
 from app.bots import Bots
-from app.store import Store, StoredMessage, StoredSession
+from app.store import Store
 from dialog.conversation import Conversation
 from dialog.decoding.engine import Engine, Ticket
 from dialog.decoding.replies import Reply
@@ -31,14 +31,13 @@ CHAT_ROUTES = {
     "/v1/models/{model}": ("GET",),
     "/v1/chat/completions": ("POST",),
     "/v1/sessions": ("GET", "POST"),
-    "/v1/sessions/{session_id}": ("GET",),
+    "/v1/sessions/{session_id}": ("GET", "POST", "DELETE"),
 }
 """Paths and their methods."""
 
 _PIECE_SECONDS = 0.1
 _LONG_BODY = 16_384
 """Bytes; a body so long is parsed on another thread, for it would hold up the others' sending."""
-_MAX_SESSIONS = 100
 
 
 def make_chat_router(bots: Bots, store: Store) -> APIRouter:
@@ -49,7 +48,7 @@ def make_chat_router(bots: Bots, store: Store) -> APIRouter:
         store: where chats are kept; the page's own.
     """
     router = APIRouter(prefix="/v1", include_in_schema=False)
-    chats = _Chats(bots, store)
+    chats, stored = _Chats(bots, store), SessionCalls(bots, store)
 
     @router.get("/models")
     async def models(request: Request) -> Response:
@@ -68,15 +67,23 @@ def make_chat_router(bots: Bots, store: Store) -> APIRouter:
 
     @router.get("/sessions")
     async def sessions(request: Request) -> Response:
-        return await _told(chats.list_sessions(request))
+        return await _told(stored.list_some(request))
 
     @router.post("/sessions")
     async def new_session(request: Request) -> Response:
-        return await _told(chats.new_session(request))
+        return await _told(stored.make(request))
 
     @router.get("/sessions/{session_id}")
     async def session(request: Request, session_id: str) -> Response:
-        return await _told(chats.session(request, session_id))
+        return await _told(stored.tell(request, session_id))
+
+    @router.post("/sessions/{session_id}")
+    async def change_session(request: Request, session_id: str) -> Response:
+        return await _told(stored.rename(request, session_id))
+
+    @router.delete("/sessions/{session_id}")
+    async def delete_session(request: Request, session_id: str) -> Response:
+        return await _told(stored.delete(request, session_id))
 
     @router.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     async def nothing(request: Request, rest: str) -> Response:
@@ -117,39 +124,6 @@ class _Chats:
         if asked.is_streamed:
             return StreamedReplies(pending, form, _PIECE_SECONDS)
         return PlainReplies(pending, form)
-
-    async def list_sessions(self, request: Request) -> Response:
-        """Lists the caller's chats, the one changed last first."""
-
-        def find() -> list[dict[str, Any]]:
-            owner = owner_of(request, self._store)
-            return [_session(one) for one in self._store.sessions(owner, limit=_MAX_SESSIONS)]
-
-        return JSONResponse({"object": "list", "data": await asyncio.to_thread(find)})
-
-    async def new_session(self, request: Request) -> Response:
-        """Makes an empty chat."""
-        values = read_object(await read_body(request))
-        check(values, SESSION_REQUEST, "")
-
-        def make() -> StoredSession:
-            owner = owner_of(request, self._store)
-            return self._store.create_session(owner, values.get("title", ""), values.get("model", ""))
-
-        for name, text in values.items():
-            check_storable(text, name)
-        return JSONResponse(_session(await asyncio.to_thread(make)))
-
-    async def session(self, request: Request, session_id: str) -> Response:
-        """Tells a chat, with the messages of the branch that it goes on from."""
-
-        def find() -> dict[str, Any]:
-            owner = owner_of(request, self._store)
-            found = find_session(self._store, owner, session_id)
-            messages = self._store.messages(owner, session_id)
-            return {**_session(found), "messages": [_message(message) for message in messages]}
-
-        return JSONResponse(await asyncio.to_thread(find))
 
     async def _alone(self, request: Request, engine: Engine, asked: ChatAsked) -> tuple[Pending, ChatForm]:
         seed = secrets.randbits(53) if asked.seed is None else asked.seed
@@ -225,24 +199,3 @@ def _answer(problem: Problem) -> Response:
 
 def _model(bots: Bots, name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": bots.made_at(name), "owned_by": "hred"}
-
-
-def _session(session: StoredSession) -> dict[str, Any]:
-    return {
-        "id": session.id,
-        "object": "session",
-        "title": session.title,
-        "model": session.model_name,
-        "created": int(session.created_at.timestamp()),
-        "updated": int(session.updated_at.timestamp()),
-    }
-
-
-def _message(message: StoredMessage) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "role": "user" if message.role == "user" else "assistant",
-        "content": message.text,
-        "created": int(message.created_at.timestamp()),
-        "model": message.model_name,
-    }

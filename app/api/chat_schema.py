@@ -8,11 +8,13 @@ from typing import Any
 from app.api.requests import MAX_REPLIES, MAX_SPEAKER, MAX_TEXT, MAX_TOKENS, MAX_TURNS
 from dialog.decoding.replies import CHAT_SAMPLING
 
-__all__ = ["CHAT_REQUEST", "MAX_ID", "SESSION_REQUEST", "SPEAKERS"]
+__all__ = ["CHAT_REQUEST", "MAX_ID", "MAX_LISTED", "SESSION_CHANGE", "SESSION_REQUEST", "SPEAKERS"]
 
 SPEAKERS = {"user": "user", "assistant": "bot"}
 """Roles, and what their speakers are called in the store."""
 MAX_ID = 200
+MAX_LISTED = 100
+"""Chats that are listed at a time."""
 _MAX_TOP = 20
 
 _IGNORED = "Accepted and not read."
@@ -200,3 +202,11 @@ SESSION_REQUEST: dict[str, Any] = {
     },
 }
 """What `POST /v1/sessions` takes."""
+
+SESSION_CHANGE: dict[str, Any] = {
+    "type": "object",
+    "required": ["title"],
+    "additionalProperties": False,
+    "properties": {"title": SESSION_REQUEST["properties"]["title"]},
+}
+"""What `POST /v1/sessions/{session_id}` takes."""

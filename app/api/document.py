@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import dialog
-from app.api.chat_schema import CHAT_REQUEST, SESSION_REQUEST
+from app.api.chat_schema import CHAT_REQUEST, MAX_LISTED, SESSION_CHANGE, SESSION_REQUEST
 from app.api.document_answers import ANSWERS
 from app.api.requests import (
     MAX_REPLIES,
@@ -45,6 +45,7 @@ def make_document() -> dict[str, Any]:
             "schemas": {
                 "ChatRequest": _with_nulls(CHAT_REQUEST),
                 "SessionRequest": _with_nulls(SESSION_REQUEST),
+                "SessionChange": _with_nulls(SESSION_CHANGE),
                 "ReplyRequest": _reply_request(),
                 **ANSWERS,
             },
@@ -67,18 +68,44 @@ def _chat_paths() -> dict[str, Any]:
             "description": "With `stream`: chunks (`chat.completion.chunk`), each behind `data: `, then `[DONE]`.",
         }
     }
+    listing = _operation(
+        "List the caller's chats, the one changed last first.", "SessionList", None, (400, 404)
+    )
     return {
         "/v1/models": {"get": _operation("List the models.", "ModelList")},
         "/v1/models/{model}": {"get": _operation("Tell one model.", "Model", None, (404,), "model")},
         "/v1/chat/completions": {"post": {**completion, "parameters": [key]}},
         "/v1/sessions": {
-            "get": _operation("List the caller's 100 latest chats.", "SessionList"),
+            "get": {**listing, "parameters": _pages()},
             "post": _operation("Make an empty chat.", "Session", "SessionRequest", (400,)),
         },
         "/v1/sessions/{session_id}": {
-            "get": _operation("Tell a chat with its messages.", "SessionMessages", None, (404,), "session_id")
+            "get": _operation(
+                "Tell a chat with its messages.", "SessionMessages", None, (404,), "session_id"
+            ),
+            "post": _operation(
+                "Give a chat another title.", "Session", "SessionChange", (400, 404), "session_id"
+            ),
+            "delete": _operation(
+                "Delete a chat and all its messages, for good.", "SessionDeleted", None, (404,), "session_id"
+            ),
         },
     }
+
+
+def _pages() -> list[dict[str, Any]]:
+    """Returns the parameters of a list that comes in pages."""
+    given: dict[str, tuple[dict[str, Any], str]] = {
+        "limit": (
+            {"type": "integer", "minimum": 1, "maximum": MAX_LISTED, "default": MAX_LISTED},
+            "At most so many.",
+        ),
+        "after": ({"type": "string"}, "The id of the last chat of the page before."),
+    }
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema, "description": words}
+        for name, (schema, words) in given.items()
+    ]
 
 
 def _own_paths() -> dict[str, Any]:

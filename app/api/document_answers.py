@@ -103,7 +103,8 @@ ANSWERS: dict[str, Any] = {
     "Model": _MODEL,
     "ModelList": _object(object={"enum": ["list"]}, data=_list(_MODEL)),
     "Session": _object(**_SESSION),
-    "SessionList": _object(object={"enum": ["list"]}, data=_list(_object(**_SESSION))),
+    "SessionList": _object(object={"enum": ["list"]}, data=_list(_object(**_SESSION)), has_more=_YES),
+    "SessionDeleted": _object(id=_TEXT, object={"enum": ["session.deleted"]}, deleted=_YES),
     "SessionMessages": _object(**_SESSION, messages=_list(_SESSION_MESSAGE)),
     "Replies": _object(replies=_list(_REPLY)),
     "OwnModels": _object(

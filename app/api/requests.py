@@ -16,7 +16,16 @@ from dialog.conversation import Conversation, Turn
 from dialog.decoding.replies import CHAT_SAMPLING, Sampling
 from dialog.errors import UsageError
 
-__all__ = ["MAX_BODY_BYTES", "MAX_REPLIES", "MAX_TOKENS", "MAX_TURNS", "Asked", "read_body", "read_request"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "MAX_REPLIES",
+    "MAX_TOKENS",
+    "MAX_TURNS",
+    "Asked",
+    "BodyLimits",
+    "read_body",
+    "read_request",
+]
 
 MAX_BODY_BYTES = 2**20
 MAX_TURNS = 2_000
@@ -57,29 +66,58 @@ class Asked:
     piece_seconds: float = 0.25
 
 
-async def read_body(request: Request) -> bytes:
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """What a body may be.
+
+    Attributes:
+        kind: its media type.
+        what: what the sentences call it.
+        most: bytes.
+        when_longer: what its sender should do then.
+        seconds: that its sender may take.
+    """
+
+    kind: str
+    what: str
+    most: int
+    when_longer: str
+    seconds: float
+
+
+async def read_body(request: Request, limits: BodyLimits | None = None) -> bytes:
     """Returns a request's body.
 
+    Args:
+        request: whose.
+        limits: those of JSON that asks for replies when None.
+
     Raises:
-        Problem: it is no JSON by its header, too long, or too slow.
+        Problem: it is of another type by its header, too long, or too slow.
     """
+    limits = limits or BodyLimits(
+        "application/json", "the body", MAX_BODY_BYTES, "send the last turns alone", BODY_SECONDS
+    )
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if kind != limits.kind:  # a page of somebody else cannot send this type unasked
         raise Problem(
-            415, f"the body is {kind or 'of no named type'}; send JSON with 'Content-Type: application/json'"
+            415,
+            f"{limits.what} came as {kind or 'no named type'}; send it with 'Content-Type: {limits.kind}'",
         )
     parts, size = [], 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(limits.seconds):
             async for part in request.stream():
                 size += len(part)
-                if size > MAX_BODY_BYTES:
+                if size > limits.most:
                     raise Problem(
-                        413, f"the body is longer than {MAX_BODY_BYTES} bytes; send the last turns alone"
+                        413, f"{limits.what} is longer than {limits.most:,} bytes; {limits.when_longer}"
                     )
                 parts.append(part)
     except TimeoutError:
-        raise Problem(408, f"the body did not come within {BODY_SECONDS:g} seconds; send it again") from None
+        raise Problem(
+            408, f"{limits.what} did not come within {limits.seconds:g} seconds; send it again"
+        ) from None
     except ClientDisconnect:
         raise Problem(400, "the sender has gone") from None  # nobody reads it
     return b"".join(parts)

@@ -28,7 +28,7 @@ def add(
     from app.cli.asking_secrets import ask_new_password
 
     with _store() as store:
-        _check_new(store, name)
+        store.check_new_user(name)
         made = store.create_user(name, hash_password(ask_new_password(name)), is_admin=admin)
     print(f"{made.name} may log in{', as an administrator' if made.is_admin else ''}")
 
@@ -95,11 +95,3 @@ def _known(store: "Store", name: str) -> "User":
     if user is None:
         raise UsageError(f"there is no user {name!r}; `hred users list` shows those that there are")
     return user
-
-
-def _check_new(store: "Store", name: str) -> None:
-    """Refuses a taken name before a password is asked for."""
-    from dialog.errors import UsageError
-
-    if store.user_named(name) is not None:
-        raise UsageError(f"there is a user {name!r} already; take another name")

@@ -14,10 +14,11 @@ from app.store.owners import hash_of
 from app.store.records import checked_text
 from app.store.search_text import search_form
 from app.store.tables import ApiKeyRow, FailedLoginRow, LoginRow, OwnerRow, SessionRow, UserRow, VoteRow
-from dialog.errors import StoreError
+from dialog.errors import StoreError, UsageError
 
 __all__ = ["AccessCalls", "ApiKey", "User"]
 
+LONGEST_NAME = 100  # characters of a user's name; PostgreSQL cannot keep thousands of them in order
 USE_IS_NOTED_EVERY = 60.0  # seconds; a key's last use is no more exact than that
 
 
@@ -75,11 +76,9 @@ class AccessCalls(StoreBase):
             is_admin: whether they may start trainings, load models and see the metrics.
 
         Raises:
-            StoreError: the name is empty or taken.
+            StoreError: the name is empty, too long or taken.
         """
-        key = search_form(checked_text(name, "name"))
-        if not key:
-            raise StoreError("a user needs a name, but an empty one came; give one")
+        key = _key_of(name)
         with self._writes() as transaction:
             if transaction.scalar(select(UserRow.id).where(UserRow.name_key == key)) is not None:
                 raise StoreError(f"there is a user {name!r} already; take another name")
@@ -94,6 +93,19 @@ class AccessCalls(StoreBase):
             transaction.add(row)
             transaction.flush()
             return _user_record(row)
+
+    def check_new_user(self, name: str) -> None:
+        """Checks that a user of this name can be made, before a password is asked for.
+
+        Raises:
+            UsageError: the name is empty, too long or taken.
+        """
+        try:
+            _key_of(name)
+        except StoreError as error:
+            raise UsageError(str(error)) from None
+        if self.user_named(name) is not None:
+            raise UsageError(f"there is a user {name!r} already; take another name")
 
     def user_named(self, name: str) -> User | None:
         """Returns the user of this name, None when there is none."""
@@ -272,6 +284,20 @@ class AccessCalls(StoreBase):
         with self._reads() as transaction:
             row = transaction.scalar(statement)
             return None if row is None else _user_record(row)
+
+
+def _key_of(name: str) -> str:
+    """Returns what a user's name is compared by."""
+    key = search_form(checked_text(name, "name"))
+    if not key:
+        raise StoreError("a user needs a name, but an empty one came; give one")
+    if (
+        count := max(len(key), len(name.strip()))
+    ) > LONGEST_NAME:  # one letter can be many, as it is compared
+        raise StoreError(
+            f"the user's name has {count:,} letters, but may have at most {LONGEST_NAME}; take a shorter one"
+        )
+    return key
 
 
 def _user_record(row: UserRow) -> User:

@@ -2,8 +2,9 @@
 
 import hashlib
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -45,12 +46,19 @@ class ContextReader:
         model: in evaluation mode.
         tokenizer: the model's own.
         cache_bytes: for the states that are kept.
+        clock: seconds, never going back.
     """
 
-    def __init__(self, model: ReplyModel, tokenizer: Tokenizer, cache_bytes: int) -> None:
+    def __init__(
+        self,
+        model: ReplyModel,
+        tokenizer: Tokenizer,
+        cache_bytes: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._model, self._tokenizer = model, tokenizer
-        self._cache = ContextCache(cache_bytes)
-        self._seen = _SeenBeginnings()
+        self._cache = ContextCache(cache_bytes, clock)
+        self._seen = _SeenBeginnings(clock)
 
     @torch.inference_mode()
     def open(self, conversation: Conversation) -> Reading:
@@ -119,6 +127,11 @@ class ContextReader:
         self._cache.forget(_every_context(conversation.turns))
         self._seen.forget(_every_beginning(conversation.turns))
 
+    def forget_unused(self, seconds: float) -> None:
+        """Drops what is kept of conversations that did not go on for so long; they are read again when they do."""
+        self._cache.forget_unused(seconds)
+        self._seen.forget_unused(seconds)
+
     def read_all(self, readings: Sequence[Reading]) -> None:
         """Reads all turns of all conversations."""
         while any(reading.unread for reading in readings):
@@ -155,20 +168,30 @@ class _Seen:
 class _SeenBeginnings:
     """Beginnings of conversations as they came, word for word; the least recently used go first."""
 
-    def __init__(self) -> None:
-        self._seen: OrderedDict[bytes, _Seen] = OrderedDict()
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._seen: OrderedDict[bytes, tuple[_Seen, float]] = OrderedDict()  # and when it was used last
         self._lock = threading.Lock()
 
     def get(self, digest: bytes) -> _Seen | None:
         with self._lock:
-            if digest in self._seen:
-                self._seen.move_to_end(digest)
-            return self._seen.get(digest)
+            found = self._seen.pop(digest, None)
+            if found is None:
+                return None
+            self._seen[digest] = found[0], self._clock()
+            return found[0]
 
     def keep(self, digest: bytes, seen: _Seen) -> None:
         with self._lock:
-            self._seen[digest] = seen
+            self._seen.pop(digest, None)
+            self._seen[digest] = seen, self._clock()
             if len(self._seen) > _MOST_SEEN:
+                self._seen.popitem(last=False)
+
+    def forget_unused(self, seconds: float) -> None:
+        before = self._clock() - seconds
+        with self._lock:
+            while self._seen and next(iter(self._seen.values()))[1] < before:
                 self._seen.popitem(last=False)
 
     def forget(self, digests: Iterable[bytes]) -> None:

@@ -120,7 +120,7 @@ def test_status_and_class_are_those_that_clients_know(served):
     [
         ("GET", "/v1/chat/completions", 405),
         ("DELETE", "/v1/models", 405),
-        ("DELETE", "/v1/sessions/x", 405),
+        ("PUT", "/v1/sessions/x", 405),
         ("GET", "/v1/completions", 404),
         ("GET", "/v1/" + "x" * 5000, 404),
     ],

@@ -189,6 +189,7 @@ def test_answers_are_as_the_document_says(served):
     sent = {
         "/v1/chat/completions": chat,
         "/v1/sessions": {},
+        "/v1/sessions/{session_id}": {"title": "another"},
         "/api/reply": own,
     }
     asked = 0
@@ -203,7 +204,7 @@ def test_answers_are_as_the_document_says(served):
             assert response.status == 200, (path, data)
             check(json.loads(data), resolved(content["application/json"]["schema"], schemas), path)
             asked += 1
-    assert asked == 10
+    assert asked == 12
     _, data = served.request("POST", "/v1/chat/completions", {"model": "hred"})
     check(json.loads(data), resolved(schemas["Problem"], schemas), "problem")
     _, data = served.request("POST", "/api/reply", {"model": "hred"})

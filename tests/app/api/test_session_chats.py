@@ -207,6 +207,49 @@ def test_sessions_are_listed_with_what_is_known_of_them(client, served, session)
     assert response.status == 200 and json.loads(body)["title"] == ""
 
 
+def test_sessions_come_in_pages_are_renamed_and_deleted_by_their_owner_alone(client, served, session):
+    others = [client.post("/sessions", body={}, cast_to=dict)["id"] for _ in range(2)]
+    say(client, session, "my secret", "k")  # the one changed last
+    told_of, after = [], {}
+    while True:
+        page = client.get("/sessions", options={"params": {"limit": 1, **after}}, cast_to=dict)
+        told_of += [one["id"] for one in page["data"]]
+        if not page["has_more"] or len(told_of) == 3:
+            break
+        after = {"after": told_of[-1]}
+    assert told_of == [session, *others[::-1]]
+    for query in ("limit=0", "limit=101", "limit=x", "limit=1.5"):
+        assert problem(served, None, f"/v1/sessions?{query}", "GET")[::2] == (400, "limit")
+    assert problem(served, None, "/v1/sessions?after=nothing", "GET")[0] == 404
+
+    renamed = client.post(f"/sessions/{session}", body={"title": "lemons"}, cast_to=dict)
+    assert renamed["title"] == client.get(f"/sessions/{session}", cast_to=dict)["title"] == "lemons"
+    for body in ({}, {"title": None}, {"title": 5}, {"title": "\0"}, {"model": "hred"}):
+        assert problem(served, body, f"/v1/sessions/{session}")[0] == 400
+
+    other = openai.OpenAI(
+        base_url=f"{served.url}/v1", api_key="none", max_retries=0, timeout=120, default_headers=OTHER
+    )
+    with other:
+        with pytest.raises(openai.NotFoundError, match="there is no chat"):
+            other.post(f"/sessions/{session}", body={"title": "mine"}, cast_to=dict)
+        with pytest.raises(openai.NotFoundError, match="there is no chat"):
+            other.delete(f"/sessions/{session}", cast_to=dict)
+    assert len(told(client, session)) == 2
+
+    (said,) = served.store.conversations(local(served), session)
+    reader = served.bots.engine("hred").replier.reader
+    begun = Conversation("", said.turns[:1])
+    assert not reader.open(begun).unread
+    done = client.delete(f"/sessions/{session}", cast_to=dict)
+    assert done == {"id": session, "object": "session.deleted", "deleted": True}
+    for _ in range(2):
+        with pytest.raises(openai.NotFoundError, match="there is no chat"):
+            client.delete(f"/sessions/{session}", cast_to=dict)
+    assert served.store.search(local(served), "my secret") == ()
+    assert reader.open(begun).unread, "the model keeps a state of what was deleted"
+
+
 def test_a_store_that_fails_is_a_servers_problem(served, client, monkeypatch):
     from app.store import Store
     from dialog.errors import StoreError

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from app.api import sessions as module
 from app.api.sessions import LINES, make_sessions_router
 from app.store import Store, Stores, TemporaryStore
+from app.web.finding import finder
 from dialog.decoding.replies import Reply, Sampling
 from tests.app.store.filled import fill, rows_of
 
@@ -45,7 +46,7 @@ class Files:
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
         app = FastAPI(openapi_url=None)
-        app.include_router(make_sessions_router(stores))
+        app.include_router(make_sessions_router(stores, finder(stores.kept)))
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
@@ -121,6 +122,33 @@ def test_nobody_gets_at_the_chats_of_others(files: Files, filled: str) -> None:
     assert files.ask("POST", "/chats/import", THEIRS, line)[0] == 200
     after = rows_of(files.stores.kept, ("sessions", "messages"))
     assert all(set(rows) <= set(after[name]) for name, rows in before.items())
+
+
+def test_chats_are_searched_by_their_owner_alone(files: Files) -> None:
+    mine = files.stores.kept.owner_for("mine")
+    session = files.stores.kept.create_session(mine, "<b>bold</b>")
+    files.stores.kept.add_user_message(mine, session.id, None, "a <i>lemon</i> tree", "1")
+    kind = {"content-type": "application/json"}
+
+    def search(who: dict[str, str], **asked: Any) -> tuple[int, str]:
+        body = json.dumps({"tab": "chat", "text": "LEMON", "shown": "", **asked}).encode()
+        status, _, answer = files.ask("POST", "/chats/search", {**kind, **who}, body)
+        return status, answer.decode()
+
+    status, found = search(MINE)
+    assert status == 200 and found.count(f'data-id="{session.id}"') == 1 and "<i>" not in found
+    assert "&lt;b&gt;bold" in found and 'data-do="delete"' not in found
+    assert 'data-do="delete"' in search(MINE, shown=session.id)[1]
+    for who, asked in ((THEIRS, {}), (MINE, {"tab": "compare"}), (MINE, {"text": "pear"})):
+        status, found = search(who, **asked)
+        assert status == 200 and "Nothing found" in found and session.id not in found
+    assert "見つかりません" in search({**MINE, "accept-language": "ja"}, text="pear")[1]
+    assert "at most 200" in search(MINE, text="x" * 201)[1]
+    assert "half a character" in search(MINE, text="\ud800")[1]
+    assert search({})[0] == 401
+    assert search({**MINE, "content-type": "text/plain"})[0] == 415
+    assert search(MINE, text="x" * 10_000)[0] == 413
+    assert search(MINE, text=5)[0] == search(MINE, tab=None)[0] == 400
 
 
 def test_a_temporary_chat_is_exported_by_its_owner_alone(files: Files) -> None:

@@ -48,6 +48,7 @@ def test_users_come_change_and_go(store):
     ("arguments", "given", "sentence"),
     [
         (["users", "add", "ann"], "correct horse\n", "there is a user 'ann' already"),
+        (["users", "add", "e" * 101], "", "has 101 letters, but may have at most 100"),
         (["users", "add", "eve"], "short\n", "the password has 5 characters, but needs 8 to 1000"),
         (["users", "add", "eve"], "", "the password has 0 characters"),
         (["users", "logout", "eve"], "", "there is no user 'eve'; `hred users list`"),

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.store import Store
 from app.store.tables import ApiKeyRow, LoginRow
-from dialog.errors import StoreError
+from dialog.errors import StoreError, UsageError
 from tests.app.store.conftest import BOTH
 
 pytestmark = BOTH
@@ -27,6 +27,14 @@ def test_users_have_one_name_each_and_come_in_its_order(store: Store) -> None:
             store.create_user(taken, None)
     with pytest.raises(StoreError, match="needs a name"):
         store.create_user(" ", None)
+    assert store.create_user("長" * 100, None).name == "長" * 100
+    for long, count in (("x" * 101, "101"), ("x" * 100_000, "100,000"), ("\ufdfa" * 10, "180")):
+        with pytest.raises(StoreError, match=f"has {count} letters, but may have at most 100"):
+            store.create_user(long, None)
+        with pytest.raises(UsageError, match="at most 100"):
+            store.check_new_user(long)
+    with pytest.raises(UsageError, match="already"):
+        store.check_new_user("ＢＯＢ")
 
 
 def test_a_user_owns_the_same_chats_from_every_browser(store: Store) -> None:

@@ -82,3 +82,22 @@ def test_nothing_is_kept_of_a_chat_that_is_forgotten(parts, said, steps, other) 
     assert left[0] <= alone[0] and left[1] <= alone[1] and left[2] <= alone[2]
     reader.forget(Conversation("", tuple(other)))
     assert not reader._cache._states and not reader._seen._seen and reader._cache._num_bytes == 0
+
+
+def test_what_did_not_go_on_for_long_is_dropped_and_what_did_is_kept(parts) -> None:
+    now = 0.0
+    reader = ContextReader(*parts, 2**20, clock=lambda: now)
+    one, two = [Turn("A", "hello"), Turn("B", "hi")], [Turn("A", "how are you?"), Turn("B", "fine")]
+    wanted = read(reader, one)
+    read(reader, two)
+    now = 50.0
+    read(reader, two)
+    now = 101.0
+    reader.forget_unused(100.0)
+    assert not reader.open(Conversation("", tuple(two))).unread
+    assert len(reader.open(Conversation("", tuple(one))).unread) == 2
+    assert torch.equal(read(reader, one).state.context, wanted.state.context)
+    now = 300.0
+    reader.forget_unused(100.0)
+    assert not reader._cache._states and not reader._seen._seen and reader._cache._num_bytes == 0
+    assert not reader._cache._used_at
