@@ -26,6 +26,7 @@ _ICONS = {
     "correct": "M4 5h16M4 10h9M4 15h5m3 5 1-4 6-6 3 3-6 6z",
     "again": "M19 12a7 7 0 1 1-2-4.9M17 3v4h-4",
     "edit": "m4 20 1-4L16 5l3 3L8 19zM14 7l3 3",
+    "why": "M9 17h6m-5 3h4m-6-6c-1.5-1.3-2.5-3-2.5-5a6.5 6.5 0 0 1 13 0c0 2-1 3.7-2.5 5v3H8z",
     "copy": "M9 9h11v11H9zM5 15H4V4h11v1",
     "rename": "m4 20 1-4L16 5l3 3L8 19zM14 7l3 3",
     "export": "M12 4v11m-4-4 4 4 4-4M5 19h14",
@@ -116,6 +117,7 @@ def _reply_tools(message: StoredMessage, feedback: Feedback | None, language: st
             _button("correct", language, message.id),
             _button("again", language, message.id),
             _button("copy", language, message.id),
+            _button("why", language, message.id),
         )
     )
 

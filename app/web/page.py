@@ -19,6 +19,7 @@ from app.web.drawing import draw_menus
 from app.web.house import House
 from app.web.language import LANGUAGE_COOKIE, InLanguage, language_of
 from app.web.script import page_head
+from app.web.why_tab import build_why_tab
 from app.web.words import LANGUAGES, label, translations
 from dialog.errors import DialogError
 
@@ -42,6 +43,7 @@ TABS: tuple[Tab, ...] = (
     Tab("chat", build_chat_tab),
     Tab("compare", build_compare_tab),
     Tab("battle", build_battle_tab),
+    Tab("why", build_why_tab),
 )
 """All tabs, in the order in which they are shown."""
 
@@ -111,7 +113,7 @@ def mount_page(server: Any, bots: Bots, store: Store, temporary: TemporaryStore 
         footer_links=[],
         max_file_size=1,
         i18n=translations(),
-        css=read_asset("page.css"),
+        css=read_asset("page.css") + read_asset("why.css"),
         auth_dependency=gradio_user,
         theme=_theme(),
     )

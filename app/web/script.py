@@ -20,11 +20,17 @@ _SAID = (
     "save",
     "send_edit",
 )
+_OPENED = ("why",)
+"""Tabs that a button of another tab opens."""
 
 
 def page_head() -> str:
     """Returns what stands in the page's head: the script, after its words in all languages."""
-    words = {language: {key: all_words(language)[f"chat.{key}"] for key in _SAID} for language in LANGUAGES}
+    words = {}
+    for language in LANGUAGES:
+        known = all_words(language)
+        words[language] = {key: known[f"chat.{key}"] for key in _SAID}
+        words[language] |= {f"tab_{tab}": known[f"page.{tab}"] for tab in _OPENED}
     told = json.dumps(words, ensure_ascii=False).replace("</", "<\\/")
     script = read_asset("page.js")
     return (

@@ -27,7 +27,16 @@ from dialog.decoding.history import blocked_tokens
 from dialog.decoding.replies import Sampling
 from dialog.text.batches import BOS, EOS, PAD, UNK
 
-__all__ = ["Chosen", "History", "SamplingRows", "adjust", "next_token", "next_tokens", "reply_generator"]
+__all__ = [
+    "Chosen",
+    "History",
+    "SamplingRows",
+    "adjust",
+    "kept_of_row",
+    "next_token",
+    "next_tokens",
+    "reply_generator",
+]
 
 _CONTROLS = [PAD, UNK, BOS]
 _FLOORS = (1e-3, 2e-4, 2e-5, 0.0)
@@ -364,7 +373,7 @@ def _draw_one(weights: NDArray[np.float32], total: float, asked: Sampling, draw:
     if not (by_min_p or by_top_p or 0 < asked.top_k <= len(tokens)):
         tokens = np.flatnonzero(weights)
         values = weights[tokens].astype(np.float64)
-    kept = _kept_one(values, total, asked)
+    kept = kept_of_row(values, total, asked)
     if kept is not None:
         tokens, values = tokens[kept], values[kept]
     cumulative = values.cumsum()
@@ -372,8 +381,14 @@ def _draw_one(weights: NDArray[np.float32], total: float, asked: Sampling, draw:
     return int(tokens[place]), math.log(values[place] / cumulative[-1])
 
 
-def _kept_one(values: NDArray[np.float64], total: float, asked: Sampling) -> NDArray[np.bool_] | None:
-    """`_kept` for one row; None where all stays."""
+def kept_of_row(values: NDArray[np.float64], total: float, asked: Sampling) -> NDArray[np.bool_] | None:
+    """Returns the mask of what top-k, top-p and min-p keep of the weights of one row; None where all stays.
+
+    Args:
+        values: the weights, exp((logit - highest) / temperature), of all tokens or of the probable ones.
+        total: the sum over all tokens.
+        asked: the row's settings.
+    """
     count = len(values)
     if asked.top_k or asked.top_p < 1.0:
         ranked = np.sort(values)[::-1]

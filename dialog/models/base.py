@@ -282,6 +282,17 @@ class ReplyModel(nn.Module, ABC):
         """
         raise self._without_latent()
 
+    def prior_mean(self, state: ContextState) -> Tensor:
+        """Returns the mean of the z that `plan` draws, (reply, latent); of z that depend on others, at these' means.
+
+        Args:
+            state: a row a reply.
+
+        Raises:
+            UsageError: the model has no latent variable.
+        """
+        raise self._without_latent()
+
     def _without_latent(self) -> UsageError:
         return UsageError(
             f"{type(self).__name__} has no latent variable to draw; its likelihood is exact, ask `loss`"

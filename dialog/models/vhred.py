@@ -115,6 +115,12 @@ class VHRED(ReplyModel):
         condition = torch.cat([state.context, latents.to(state.context)], dim=1)
         return self.decoder.begin(condition, self.hierarchy.memory_of(state), latents)
 
+    def prior_mean(self, state: ContextState) -> Tensor:
+        """See `ReplyModel.prior_mean`."""
+        assert isinstance(state, HierarchicalState)
+        mean: Tensor = self.prior(state.context).base_dist.loc
+        return mean
+
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """See `ReplyModel.step`."""
         assert isinstance(state, RecurrentDecoderState)

@@ -35,6 +35,31 @@
     return part ? part.id.replace(/-talk$/, "") : null;
   };
 
+  // ---- why this reply: a tab with lists of its own, which are asked for whenever it comes into sight -----------------
+  let wantedWhy = null; // the reply that a button in a chat has named
+  const openWhy = (session, id) => {
+    wantedWhy = { do: "why-reply", session, id };
+    openTab("why");
+  };
+
+  let isWhySeen = false;
+  const whySight = new IntersectionObserver((entries) => {
+    const isSeen = entries[entries.length - 1].isIntersecting;
+    if (isSeen && !isWhySeen) {
+      const shown = document.querySelector("#why-choices select[data-why='why-reply']");
+      send("why", wantedWhy || { do: "look", session: shown ? shown.dataset.session : "", id: shown ? shown.value : "" });
+      wantedWhy = null;
+    }
+    isWhySeen = isSeen;
+  });
+
+  // A tab for which there is no room stands in a menu, where it has its words alone.
+  const openTab = (tab) => {
+    const rest = [...document.querySelectorAll(".overflow-dropdown button")];
+    const button = document.getElementById(`tab-${tab}-button`) || rest.find((one) => one.textContent.trim() === words()[`tab_${tab}`]);
+    if (button) button.click();
+  };
+
   // ---- asking back ----------------------------------------------------------------------------------------------
   const make = (name, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(name), properties);
@@ -109,6 +134,7 @@
     const text = message ? message.querySelector(".text").textContent : "";
     const action = { do: button.dataset.do, id: button.dataset.id };
     if (action.do === "copy") return copy(text);
+    if (action.do === "why") return openWhy(button.closest(".log").dataset.session, action.id);
     if (action.do === "more") action.shown = Number(button.dataset.shown);
     if (action.do === "like" || action.do === "dislike") action.pressed = button.getAttribute("aria-pressed") === "true";
     if (action.do === "edit") action.text = await ask(words().send_edit, { text, lines: 4, sure: words().send_edit });
@@ -176,6 +202,8 @@
 
   document.addEventListener("change", (event) => {
     const { id, value, checked } = event.target;
+    const { why, session } = event.target.dataset;
+    if (why && (value || why === "why-chat")) send("why", { do: why, session, id: value });
     if (id === "language-menu") chooseLanguage(value);
     if (id === "colour-menu") {
       localStorage.setItem("hred-colours", value);
@@ -242,6 +270,17 @@
       if (before && newest && newest.classList.contains("bot")) announce(newest.querySelector(".text").textContent);
       const scroll = log.closest(".scroll");
       if (scroll) requestAnimationFrame(() => (scroll.scrollTop = scroll.scrollHeight));
+    }
+    const why = document.getElementById("why-part");
+    if (why && !seen.has(why)) {
+      seen.add(why);
+      whySight.observe(why);
+    }
+    for (const told of document.querySelectorAll("section.why")) {
+      if (seen.has(told)) continue;
+      seen.add(told);
+      announce(told.getAttribute("aria-label"));
+      told.scrollIntoView({ block: "nearest" });
     }
     for (const pending of document.querySelectorAll(".pending")) {
       if (seen.has(pending)) continue;

@@ -87,6 +87,22 @@ SENTENCES = {
     "there is no battle {id} of yours in the store; begin another one": (
         "あなたの対戦 {id} はありません。新しい対戦を始めてください"
     ),
+    "there is no reply {id} in this chat; choose one from the list": (
+        "このチャットに返答 {id} はありません。一覧から選んでください"
+    ),
+    "the context has no words; write what the reply answers": ("文脈が空です。何への返答かを書いてください"),
+    "the reply has no words; write one": "返答が空です。返答を書いてください",
+    "the reply has a token {token}, but the model has {count} tokens; it was not written by this model": (
+        "返答にトークン {token} がありますが、モデルのトークンは {count} 個です。このモデルが書いた返答ではありません"
+    ),
+    "{count} turns stand before this reply, but at most {most} are read here; choose an earlier reply": (
+        "この返答の前に {count} 発言ありますが、ここで読めるのは {most} 発言までです。もっと前の返答を選んでください"
+    ),
+    "this reply was written by {name} with the weights {hash}, which are not loaded here; start the server with the "
+    "folder of that run (hred serve FOLDER), or let a model of today answer anew and look at that reply": (
+        "この返答は {name}(重み {hash})が書きましたが、その重みはここに読み込まれていません。そのフォルダーを指定して"
+        "サーバーを起動する(hred serve FOLDER)か、今のモデルに答え直させて、その返答を調べてください"
+    ),
 }
 """English sentences and their Japanese ones, with the same gaps."""
 

@@ -4,7 +4,6 @@ The weights are those that the model's `step` leaves in `DecoderState.attention`
 `docs/attention.md` for what the kinds and scopes are.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +18,12 @@ from dialog.decoding.replies import Sampling
 from dialog.decoding.sampling import reply_generator
 from dialog.errors import UsageError
 from dialog.evaluation.pictures.canvas import canvas, heat_map
-from dialog.evaluation.pictures.names import shortened, token_names
+from dialog.evaluation.pictures.names import token_names
 from dialog.evaluation.text_scores import read_context
+from dialog.evaluation.why.forced import step_through
+from dialog.evaluation.why.places import name_places
 from dialog.run_folder import Run
-from dialog.text.batches import BOS, EOS
+from dialog.text.batches import EOS
 
 __all__ = ["Looks", "draw_looks", "looks_of"]
 
@@ -66,20 +67,15 @@ def looks_of(run: Run, conversation: Conversation, text: str | None, seed: int =
         tokens, text = list(reply.tokens), reply.text
     else:
         tokens = [*run.tokenizer.encode(text), EOS]
-    after = model.plan(state, [reply_generator(seed, 0)])
-    found = []
-    for token in [BOS, *tokens[:-1]]:
-        _, after = model.step(torch.tensor([token]), after)
-        if after.attention is None or after.attention.numel() == 0:
-            raise UsageError(
-                f"{run.folder} is a run of {run.name} without attention: its replies look at nothing that could be "
-                "drawn; train one with --set attention=additive or another kind"
-            )
-        found.append(after.attention[0].flatten())
-    is_real = after.mask[0].flatten()  # type: ignore[attr-defined]
-    columns, starts = _columns(run, joined_texts(conversation), int(is_real.sum()))
-    weights = torch.stack(found)[:, is_real].double().numpy()
-    return Looks(tuple(token_names(run.tokenizer, tokens)), columns, weights, starts, text)
+    forced = step_through(model, model.plan(state, [reply_generator(seed, 0)]), tokens)
+    if forced.weights is None:
+        raise UsageError(
+            f"{run.folder} is a run of {run.name} without attention: its replies look at nothing that could be "
+            "drawn; train one with --set attention=additive or another kind"
+        )
+    places = name_places(model, run.tokenizer, joined_texts(conversation), forced.weights.shape[1])
+    rows = tuple(token_names(run.tokenizer, tokens))
+    return Looks(rows, places.names, forced.weights, places.starts, text)
 
 
 def draw_looks(looks: Looks, path: Path) -> None:
@@ -95,19 +91,3 @@ def draw_looks(looks: Looks, path: Path) -> None:
         axes.set_ylabel("reply")
         for start in looks.starts[1:]:
             axes.axvline(start - 0.5, color="white", linewidth=1.5)
-
-
-def _columns(run: Run, texts: Sequence[str], count: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Names the `count` places that are looked at, the last ones of what the model's settings say."""
-    settings = run.model.config.to_json()
-    turns = texts[-settings.get("attention_turns", settings.get("context_turns", 1)) :]
-    if settings.get("attention_over") == "turns":
-        return tuple(shortened(text) for text in turns), tuple(range(len(turns)))
-    names: list[str] = []
-    starts: list[int] = []
-    for tokens in run.tokenizer.encode_all(turns):
-        starts.append(len(names))
-        names += token_names(run.tokenizer, [*tokens, EOS][: settings["max_utterance_tokens"]])
-    passed = len(names) - count  # tokens that a limit of the whole context leaves out
-    assert passed >= 0, "a model looks at what its settings do not say"
-    return tuple(names[passed:]), tuple(sorted({max(0, start - passed) for start in starts}))
