@@ -99,14 +99,6 @@ class Chats:
             return frozenset()
         return frozenset(session.id for session in self._temporary.sessions(owner, limit=100))
 
-    def search(self, owner: str, text: str, kind: Kind = "chat") -> list[tuple[StoredSession, str]]:
-        """Returns the owner's chats that hold a text, and a message with it, the newest first."""
-        found: dict[str, str] = {}
-        for hit in self._store.search(owner, text):
-            found.setdefault(hit.session_id, hit.text)
-        sessions = [(self._store.session(owner, session_id), text) for session_id, text in found.items()]
-        return [(session, text) for session, text in sessions if session.kind == kind]
-
     def view(self, owner: str, session_id: str, leaf: str | None = None) -> View:
         """Returns a branch of a chat, the active one when `leaf` is None; nothing without a chat.
 

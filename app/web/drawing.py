@@ -254,12 +254,13 @@ def _session(session: StoredSession, shown: str, language: str, hit: str | None,
     )
 
 
-def draw_menus(language: str, kept: str | None = None) -> str:
-    """Returns the menus at the top of the page: language, colours, scores.
+def draw_menus(language: str, kept: str | None = None, user: str | None = None) -> str:
+    """Returns the menus at the top of the page: language, colours, scores, and the way out.
 
     Args:
         language: the one that is shown.
         kept: the one that the owner chose elsewhere; the browser then takes it over.
+        user: who is logged in; None for a guest.
     """
     languages = "".join(
         f'<option value="{name}" lang="{name}"{" selected" if name == language else ""}>{NAMES[name]}</option>'
@@ -269,11 +270,15 @@ def draw_menus(language: str, kept: str | None = None) -> str:
         f'<option value="{name}">{escape(say(f"page.{name}", language))}</option>'
         for name in ("system", "light", "dark")
     )
+    leave = ""
+    if user is not None:
+        words = escape(say("page.log_out", language))
+        leave = f'<span class="who">{escape(user)}</span> <a href="logout" class="leave">{words}</a>'
     wanted = f' data-kept="{kept}"' if kept in LANGUAGES and kept != language else ""
     return (
         f'<div class="menus"{wanted}>'
         f'<label class="switch"><input type="checkbox" id="show-scores"> {escape(say("page.scores", language))}'
         "</label>"
         f'<select id="colour-menu" aria-label="{escape(say("page.colours", language))}">{colours}</select>'
-        f'<select id="language-menu" aria-label="Language · 言語">{languages}</select></div>'
+        f'<select id="language-menu" aria-label="Language · 言語">{languages}</select>{leave}</div>'
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.access import gradio_user
+from app.access import gradio_user, user_of
 from app.bots import Bots
 from app.store import Store, TemporaryStore
 from app.web.assets import read_asset
@@ -79,7 +79,7 @@ def _menus(house: House) -> Callable[[gr.Request], str]:
             kept = house.chats.keep_language(owner, cookie if cookie in LANGUAGES else None)
         except DialogError:
             kept = None
-        return draw_menus(language, kept)
+        return draw_menus(language, kept, user_of(request))
 
     return drawn
 

@@ -1,4 +1,4 @@
-"""The script of the page, with the words that it says itself."""
+"""The scripts of the page, with the words that they say themselves."""
 
 import json
 
@@ -9,6 +9,9 @@ __all__ = ["page_head"]
 
 _SAID = (
     "cancel",
+    "close",
+    "connected_again",
+    "connection_lost",
     "conversation",
     "copied",
     "correction",
@@ -19,21 +22,24 @@ _SAID = (
     "open_list",
     "save",
     "send_edit",
+    "unreachable",
 )
 _OPENED = ("why",)
 """Tabs that a button of another tab opens."""
+_SCRIPTS = ("page.js", "search.js", "connection.js")
+"""In their order: the others use what the first one offers."""
 
 
 def page_head() -> str:
-    """Returns what stands in the page's head: the script, after its words in all languages."""
+    """Returns what stands in the page's head: the scripts, after their words in all languages."""
     words = {}
     for language in LANGUAGES:
         known = all_words(language)
         words[language] = {key: known[f"chat.{key}"] for key in _SAID}
         words[language] |= {f"tab_{tab}": known[f"page.{tab}"] for tab in _OPENED}
     told = json.dumps(words, ensure_ascii=False).replace("</", "<\\/")
-    script = read_asset("page.js")
+    scripts = "".join(f"<script>{read_asset(name)}</script>" for name in _SCRIPTS)
     return (
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<script>window.hredWords = {told};</script><script>{script}</script>"
+        f"<script>window.hredWords = {told};</script>{scripts}"
     )

@@ -168,15 +168,6 @@ class Talk:
             _warn(error, language)
             yield _UNCHANGED
 
-    async def search(self, text: str, session_id: str, request: gr.Request) -> str:
-        """Returns the list of the chats that hold a text; of all with none."""
-        language = language_of(request)
-        try:
-            owner = await asyncio.to_thread(self._chats.owner, request)
-            return await asyncio.to_thread(self._list, owner, session_id, language, text)
-        except DialogError as error:
-            return f'<p class="none">{escape(tell(error, language))}</p>'
-
     def stop(self, session_id: str, request: gr.Request) -> None:
         """Ends the replies under way in a chat at their next token; what came of them is kept."""
         if session_id:
@@ -286,11 +277,7 @@ class Talk:
             new_request(),
         )
 
-    def _list(self, owner: str, session_id: str, language: str, text: str = "") -> str:
-        if (text or "").strip():
-            hits = self._chats.search(owner, text, self._kind)
-            sessions, found = [one for one, _ in hits], [hit for _, hit in hits]
-            return draw_sessions(sessions, session_id, language, found)
+    def _list(self, owner: str, session_id: str, language: str) -> str:
         listed, temporary = self._chats.sessions(owner, self._kind), self._chats.temporary(owner)
         return draw_sessions(listed, session_id, language, temporary=temporary)
 

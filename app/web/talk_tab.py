@@ -53,7 +53,7 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
     with gr.Row(elem_id=f"{name}-talk", elem_classes="talk"):
         with gr.Column(scale=1, min_width=220, elem_classes="side", elem_id=f"{name}-side"):
             new = gr.Button(label(tab.new), elem_id=f"{name}-new", variant="secondary", size="md")
-            search = gr.Textbox(
+            gr.Textbox(  # the page's script asks as one types, see `app.web.finding`
                 label=label("chat.search"),
                 placeholder=label("chat.search"),
                 show_label=False,
@@ -103,10 +103,6 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
     act.click(talk.act, [action, models, count, *sampling], outputs, **waiting)
     new.click(talk.new, None, outputs, **waiting)
     stop.click(talk.stop, [session_id], None, queue=False, **private)
-    # Not `input`: that is not told of what an input method writes.
-    search.change(talk.search, [search, session_id], sessions, trigger_mode="always_last", **private)
-    # On a busy machine the answer to a half-typed word can come last; Enter asks again.
-    search.submit(talk.search, [search, session_id], sessions, trigger_mode="multiple", **private)
     page.load(talk.load, None, outputs, **waiting)
     page.load(partial(_for_reader, house, tab), None, models, queue=False, **private)
 

@@ -244,6 +244,7 @@
     history.replaceState(null, "", address);
   };
 
+  const lookers = [];
   const seen = new WeakSet();
   const last = {};
   const look = () => {
@@ -289,6 +290,9 @@
       const isNear = scroll && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 200;
       if (isNear) scroll.scrollTop = scroll.scrollHeight;
     }
+    for (const looker of lookers) looker();
   };
+  // For the other scripts, which come after this one.
+  window.hredPage = { announce, make, onLook: (looker) => lookers.push(looker), send, tabOf, words };
   new MutationObserver(look).observe(document, { childList: true, subtree: true });
 })();

@@ -17,6 +17,7 @@ WORDS = {
         "light": "Light",
         "dark": "Dark",
         "scores": "Scores",
+        "log_out": "Log out",
     },
     "ja": {
         "about": "会話から話し方を学んだ小さなモデルです。事実は知らず、作り話もします。"
@@ -32,5 +33,6 @@ WORDS = {
         "light": "明るい",
         "dark": "暗い",
         "scores": "スコア",
+        "log_out": "ログアウト",
     },
 }

@@ -1,0 +1,161 @@
+"""The page's own scripts in a real Chromium, before a server that dies, comes back and is another on demand."""
+
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from app.web.script import page_head
+from app.web.words import say
+from tests.browser import LAUNCH_ARGS, chromium_path
+
+WAIT = 120_000  # milliseconds
+LOST, AGAIN = say("chat.connection_lost", "en"), say("chat.connected_again", "en")
+BODY = """<script>window.gradio_config = {app_id: %d};</script>
+<div class="talk" id="chat-talk">
+  <div class="side"><div id="chat-search"><input></div>
+    <div id="chat-sessions" class="list"><p class="files">all</p></div></div>
+  <div id="chat-conversation"><div class="log" data-session="s" data-leaf="l">%s</div></div>
+  <div class="composer"><div id="chat-message"><textarea></textarea></div></div>
+  <div id="chat-action"><textarea></textarea></div><button id="chat-act"></button>
+</div>"""
+TOAST = "<div class=toast-body>Connection to the server was lost. Attempting reconnection...</div>"
+"""What Gradio shows when its stream has broken."""
+
+
+class House:
+    """What a server of the page answers, on one port, from one process after another."""
+
+    def __init__(self):
+        self.process, self.loads, self.said, self.found = 1, 0, "", []
+        self._server, self._port = None, 0
+        self.start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self._port}/"
+
+    def start(self):
+        house = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                if self.path.startswith("/gradio_api/app_id"):
+                    self.put(json.dumps({"app_id": house.process}), "application/json")
+                    return
+                house.loads += self.path.split("?")[0] == "/"
+                self.put(
+                    f"<!doctype html><html lang=en><head>{page_head()}</head>{BODY % (house.process, house.said)}"
+                )
+
+            def do_POST(self):
+                asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                house.found.append(asked["text"])
+                self.put(f"<p>found {asked['text']}</p>")
+
+            def put(self, text, kind="text/html; charset=utf-8"):
+                body = text.encode()
+                self.send_response(200)
+                self.send_header("content-type", kind)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+        self._server.daemon_threads = True
+        self._port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def house():
+    house = House()
+    yield house
+    house.stop()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium_path(), args=LAUNCH_ARGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(house, browser):
+    page, failed = browser.new_page(), []
+    page.set_default_timeout(WAIT)
+    expect.set_options(timeout=WAIT)
+    page.on("pageerror", lambda error: failed.append(error))
+    page.goto(house.url)
+    yield page
+    page.close()
+    assert failed == []
+
+
+def look(page):
+    """Has the page look for its server now, as when one comes back to its tab."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_the_page_says_that_its_server_is_lost_and_there_again_and_keeps_what_was_typed(house, page):
+    bar, box = page.locator("#connection"), page.locator("#chat-message textarea")
+    box.fill("half a thought")
+    # Another server at rest: nothing is loaded anew under somebody's hands, the chat is asked for.
+    house.process = 2
+    look(page)
+    expect(bar).to_contain_text(AGAIN)
+    expect(page.locator("#chat-action textarea")).to_have_value(re.compile('"do":"look"'))
+    page.click("#connection button")
+    expect(bar).to_have_count(0)
+    # Nobody answers, then somebody does.
+    house.stop()
+    look(page)
+    expect(bar).to_have_text(LOST)
+    house.start()
+    expect(bar).to_contain_text(AGAIN)
+    assert house.loads == 1 and box.input_value() == "half a thought"
+    # A stream has broken: Gradio takes no event any more, so the page is loaded anew, and says why in its own words.
+    toast = page.locator(".toast-body")
+    page.evaluate("toast => document.body.insertAdjacentHTML('beforeend', toast)", TOAST)
+    expect(toast).to_have_count(0)
+    expect(bar).to_contain_text(AGAIN)
+    expect(box).to_have_value("half a thought")
+    assert house.loads == 2
+    # What was sent and stored before the answer was lost is not put back, for it would be sent twice.
+    house.said = (
+        '<div class="said user"><div class="text">half a thought</div></div><i class="unanswered">made</i>'
+    )
+    page.evaluate("toast => document.body.insertAdjacentHTML('beforeend', toast)", TOAST)
+    expect(page.locator(".unanswered")).to_be_visible()
+    expect(bar).to_contain_text(AGAIN)
+    expect(box).to_have_value("")
+    page.reload()  # this time nothing was lost
+    expect(page.locator(".unanswered")).to_be_visible()
+    expect(bar).to_have_count(0)
+
+
+def test_what_was_found_is_asked_for_again_when_the_list_of_all_chats_is_drawn_anew(house, page):
+    search, found = page.locator("#chat-search input"), page.locator("#chat-found")
+    search.fill("lemon")
+    expect(found).to_have_text("found lemon")
+    with page.expect_response("**/chats/search"):
+        page.evaluate("document.querySelector('#chat-sessions').innerHTML = '<p class=files>renamed</p>'")
+    assert house.found == ["lemon", "lemon"]
+    house.stop()
+    search.press("Enter")
+    expect(found).to_have_text(say("chat.unreachable", "en"))
+    house.start()
+    search.fill("")
+    expect(found).to_be_hidden()
