@@ -1,8 +1,13 @@
-"""Named engines, each loaded once, when it is first asked for: the page and the API share them."""
+"""Named engines, each loaded once, when it is first asked for: the page and the API share them.
+
+Which there are may change while they serve: `add` and `remove`. Nothing of a run folder is ever executed; see
+`dialog.run_folder`.
+"""
 
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.settings import Serving
 from app.shipped import run_path, shipped_models
-from dialog.errors import ConfigError, DialogError, RunFolderError
+from dialog.errors import ConfigError, DialogError, RunFolderError, UsageError
 from dialog.models.registry import check_answers
 
 if TYPE_CHECKING:
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
     from dialog.decoding.replies import Reply
 
 __all__ = ["Bots"]
+
+_PATIENCE = 60.0
+"""Seconds that an engine which serves no more has for what it was asked before."""
 
 
 class Bots:
@@ -33,9 +41,12 @@ class Bots:
         self._folders = dict(folders)
         self._serving = serving or Serving()
         self._locks = {name: threading.Lock() for name in folders}
+        self._changing = threading.Lock()
         self._loaded: dict[str, tuple[Engine, dict[str, Any]]] = {}
+        self._weights: dict[str, str] = {}
         self._failed: dict[str, DialogError] = {}
         self._listeners: list[Callable[[str, Reply, float], None]] = []
+        self._watchers: list[Callable[[], None]] = []
 
     @staticmethod
     def of(runs: Sequence[str], serving: Serving | None = None) -> "Bots":
@@ -49,10 +60,7 @@ class Bots:
         for run in runs:
             folder = run_path(run)
             _check_answers(folder)
-            name = folder.resolve().name
-            while name in folders:
-                name += "'"
-            folders[name] = folder
+            folders[_free_name(folder, folders)] = folder
         folders = folders or shipped_models()
         if serving is not None and serving.int8:
             for folder in folders.values():
@@ -67,6 +75,92 @@ class Bots:
     def names(self) -> list[str]:
         """The bots' names, in order."""
         return list(self._folders)
+
+    @property
+    def in_int8(self) -> bool:
+        """Whether replies are decoded in int8."""
+        return self._serving.int8
+
+    def folder(self, name: str) -> Path:
+        """Returns a bot's run folder.
+
+        Raises:
+            RunFolderError: there is no such bot.
+        """
+        try:
+            return self._folders[name]
+        except KeyError:
+            raise self._nobody(name) from None
+
+    def weights_hash(self, name: str) -> str | None:
+        """Returns the SHA-256 of the weights' file as it was loaded; None for a bot that is not loaded yet."""
+        return self._weights.get(name)
+
+    def failure(self, name: str) -> DialogError | None:
+        """Returns why a bot could not be loaded; None if it could, or was not asked for yet."""
+        return self._failed.get(name)
+
+    def add(self, run: str) -> str:
+        """Loads a further bot while the others serve, and returns its name.
+
+        Args:
+            run: a run folder, or the name of a shipped model.
+
+        Raises:
+            RunFolderError: it is none, or cannot be loaded; nothing has changed then.
+            UsageError: it is loaded already, or of a kind that answers nothing, or has no decoder for int8.
+        """
+        if not run.strip():
+            raise UsageError("no run folder is named; type its path, such as runs/hred")
+        try:
+            folder = run_path(run.strip())
+        except OSError as error:
+            raise RunFolderError(
+                f"{run.strip()[:200]} cannot be looked at ({error.strerror}); give the folder of a trained run"
+            ) from error
+        _check_answers(folder)
+        if self._serving.int8:
+            _check_int8(folder)
+        with self._changing:
+            for name, other in self._folders.items():
+                if other.resolve() == folder.resolve():
+                    raise UsageError(f"{folder} is loaded already, as {name}; unload that first")
+            name = _free_name(folder, self._folders)
+            self._locks.setdefault(name, threading.Lock())
+            with self._locks[name]:
+                self._failed.pop(name, None)
+                try:
+                    self._load(name, folder)
+                finally:
+                    self._failed.pop(name, None)
+                self._folders[name] = folder
+        self._tell_watchers()
+        return name
+
+    def remove(self, name: str) -> None:
+        """Lets a bot serve no more; what it was asked before is still answered.
+
+        Raises:
+            RunFolderError: there is no such bot.
+            UsageError: it is the only one.
+        """
+        with self._changing:
+            if name not in self._folders:
+                raise self._nobody(name)
+            if len(self._folders) == 1:
+                raise UsageError(f"{name} is the only model here; load another one before it is unloaded")
+            with self._locks[name]:
+                del self._folders[name]
+                self._failed.pop(name, None)
+                self._weights.pop(name, None)
+                gone = self._loaded.pop(name, None)
+        self._tell_watchers()
+        if gone is not None:
+            threading.Thread(target=_close_in_time, args=(gone[0],), name="unload", daemon=True).start()
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Lets `watcher` know each time that there are other bots than before; it must raise nothing."""
+        self._watchers.append(watcher)
 
     def engine(self, name: str) -> "Engine":
         """Returns an engine, loaded now if it was not yet.
@@ -129,26 +223,34 @@ class Bots:
 
     def _get(self, name: str) -> tuple["Engine", dict[str, Any]]:
         if name not in self._folders:
-            raise RunFolderError(f"there is no model {name!r} here; choose one of {', '.join(self.names)}")
+            raise self._nobody(name)
         with self._locks[name]:
             if name in self._failed:
                 raise self._failed[name]
             if name not in self._loaded:
-                self._load(name)
+                self._load(name, self.folder(name))
             return self._loaded[name]
+
+    def _nobody(self, name: str) -> RunFolderError:
+        return RunFolderError(f"there is no model {name!r} here; choose one of {', '.join(self.names)}")
+
+    def _tell_watchers(self) -> None:
+        for watcher in self._watchers:
+            watcher()
 
     def _tell(self, name: str, reply: "Reply", seconds: float) -> None:
         for listener in self._listeners:
             listener(name, reply, seconds)
 
-    def _load(self, name: str) -> None:
+    def _load(self, name: str, folder: Path) -> None:
         from dialog.decoding.engine import Engine
         from dialog.decoding.replier import Replier, in_int8
         from dialog.run_folder import load_run
 
         serving = self._serving
         try:
-            run = load_run(self._folders[name])
+            run = load_run(folder)
+            weights_hash = run.model_hash
             if serving.int8:
                 run = in_int8(run)
             replier = Replier.from_run(run, serving.context_bytes)
@@ -165,7 +267,22 @@ class Bots:
             "model_hash": run.model_hash,
         }
         engine = Engine(replier, serving.max_rows, serving.max_waiting, partial(self._tell, name))
-        self._loaded[name] = (engine, description)
+        self._loaded[name], self._weights[name] = (engine, description), weights_hash
+
+
+def _free_name(folder: Path, taken: Mapping[str, Path]) -> str:
+    name = folder.resolve().name
+    while name in taken:
+        name += "'"
+    return name
+
+
+def _close_in_time(engine: "Engine") -> None:
+    """Ends an engine once all that it was asked is answered, or after a minute."""
+    end = time.monotonic() + _PATIENCE
+    while engine.num_waiting + engine.num_running > 0 and time.monotonic() < end:
+        time.sleep(0.1)
+    engine.close()
 
 
 def _check_answers(folder: Path) -> None:

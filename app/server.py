@@ -9,6 +9,7 @@ from typing import Any
 from app.access import GradioGate, Rules, guard
 from app.bots import Bots
 from app.settings import Settings
+from app.trainings import Trainings
 from dialog.errors import UsageError
 
 __all__ = ["make_server_app", "run_server"]
@@ -20,13 +21,16 @@ _UNREAD_MILLISECONDS = 60_000
 """A reader that takes nothing for so long loses its connection."""
 
 
-def make_server_app(bots: Bots, database_url: str, rules: Rules | None = None) -> Any:
+def make_server_app(
+    bots: Bots, database_url: str, rules: Rules | None = None, trainings: Trainings | None = None
+) -> Any:
     """Returns the ASGI application: the API at `/api`, the page at `/`, its store at `database_url`.
 
     Args:
         bots: who replies.
         database_url: of the store.
         rules: who may reach it; everybody on this machine when None.
+        trainings: that the page lists and starts; those of the environment's folder when None.
 
     Raises:
         StoreError: the store cannot be opened.
@@ -50,7 +54,7 @@ def make_server_app(bots: Bots, database_url: str, rules: Rules | None = None) -
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     add_api(app, bots, store)
     app.include_router(make_sessions_router(stores, finder(store)))
-    return guard(_with_gate(mount_page(app, bots, store, stores.temporary)), rules, store)
+    return guard(_with_gate(mount_page(app, bots, store, stores.temporary, trainings)), rules, store)
 
 
 def _with_gate(server: Any) -> Any:
@@ -67,7 +71,7 @@ def run_server(bots: Bots, settings: Settings, host: str, port: int, rules: Rule
 
     Args:
         bots: who replies.
-        settings: where the store is.
+        settings: where the store and the trainings are.
         host: the address to listen on.
         port: the port; 0 takes a free one.
         rules: who may reach it; those of the address and the environment when None.
@@ -81,7 +85,8 @@ def run_server(bots: Bots, settings: Settings, host: str, port: int, rules: Rule
     threading.Thread(target=bots.load_all, name="load-models", daemon=True).start()
     has_ended = threading.Event()
     threading.Thread(target=_forget, args=(bots, has_ended), name="forget-states", daemon=True).start()
-    app = make_server_app(bots, settings.database_url, rules)
+    trainings = Trainings(settings.runs_folder, settings.database_url)
+    app = make_server_app(bots, settings.database_url, rules, trainings)
 
     import uvicorn
 
@@ -99,6 +104,8 @@ def run_server(bots: Bots, settings: Settings, host: str, port: int, rules: Rule
     finally:
         has_ended.set()
         bots.close()
+        if (name := trainings.running()) is not None:
+            print(f"the training {name} goes on; the page of the next server shows it", flush=True)
 
 
 def _forget(bots: Bots, has_ended: threading.Event) -> None:

@@ -2,6 +2,7 @@
 
 HRED_DATA_FOLDER    the folder for the user's own data, instead of the system's usual place
 HRED_DATABASE_URL   the session store, instead of `sessions.db` in that folder
+HRED_RUNS_FOLDER    the folder of trainings, instead of `runs` in that folder
 """
 
 import os
@@ -16,6 +17,7 @@ __all__ = ["Serving", "Settings"]
 
 APP_NAME = "hred"
 STORE_NAME = "sessions.db"
+RUNS_NAME = "runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,19 @@ class Settings:
         database_url: the session store, as a SQLAlchemy URL; may hold a password, so never print it.
         host: the address that the server listens on; by default only this machine reaches it.
         port: the TCP port that the server listens on.
+        named_runs_folder: where trainings are, if that is named; see `runs_folder`.
     """
 
     data_folder: Path
     database_url: str
     host: str = "127.0.0.1"
     port: int = 7860
+    named_runs_folder: Path | None = None
+
+    @property
+    def runs_folder(self) -> Path:
+        """The folder whose run folders the page lists, and into which it trains."""
+        return self.named_runs_folder or self.data_folder / RUNS_NAME
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -68,7 +77,12 @@ class Settings:
             data_folder = Path(named_folder).expanduser().absolute()
         else:
             data_folder = platformdirs.user_data_path(APP_NAME, appauthor=False)
-        return cls(data_folder, variables.get("HRED_DATABASE_URL") or _file_url(data_folder / STORE_NAME))
+        named_runs = variables.get("HRED_RUNS_FOLDER")
+        return cls(
+            data_folder,
+            variables.get("HRED_DATABASE_URL") or _file_url(data_folder / STORE_NAME),
+            named_runs_folder=Path(named_runs).expanduser().absolute() if named_runs else None,
+        )
 
 
 def _file_url(path: Path) -> str:

@@ -4,8 +4,8 @@ The contract, of the ASGI scope that reaches these routes:
 
 - `scope["state"]["owner"]`: str, the id of whose chats are meant (of a user, or of a guest by the cookie); None
   or absent where nobody was told apart, as on a server that demands no login;
-- `scope["state"]["is_admin"]`: bool, whether the caller may read the server's figures; absent counts as True,
-  for then nothing stands before the routes, and whoever asks sits at the machine.
+
+Who is an administrator is `app.access.is_admin` alone.
 """
 
 from starlette.requests import Request
@@ -14,7 +14,7 @@ from app.access import GUEST_COOKIE
 from app.api.problems import Problem
 from app.store import Store
 
-__all__ = ["is_admin", "owner_of", "page_owner_of"]
+__all__ = ["owner_of", "page_owner_of"]
 
 _MAX_TOKEN = 200
 _LOCAL = "local"
@@ -49,8 +49,3 @@ def _known_owner(request: Request, store: Store) -> str | None:
         return owner
     token = request.cookies.get(GUEST_COOKIE, "")
     return store.owner_for(token) if 0 < len(token) <= _MAX_TOKEN else None
-
-
-def is_admin(request: Request) -> bool:
-    """Returns whether a request may read the server's figures."""
-    return bool(getattr(request.state, "is_admin", True))

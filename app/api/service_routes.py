@@ -6,10 +6,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
+from app.access import is_admin
 from app.api.document import make_document
 from app.api.document_page import PAGE_STYLE, document_page
 from app.api.metrics import CONTENT_TYPE, Metrics
-from app.api.owners import is_admin
 from app.bots import Bots
 from app.store import Store
 from dialog.errors import DialogError

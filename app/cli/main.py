@@ -25,6 +25,7 @@ COMMANDS = (
     "embed",
     "models",
     "train",
+    "learn",
     "reply",
     "chat",
     "evaluate",

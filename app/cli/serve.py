@@ -1,5 +1,7 @@
 """`hred serve`: the page, on this machine, or with logins for others."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,6 +32,14 @@ def serve(
     max_waiting: Annotated[
         int, typer.Option(min=1, help="Requests that may wait; further ones are told to try again.")
     ] = 1024,
+    runs_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--runs",
+            help="The folder whose trainings the page lists, and into which it trains (HRED_RUNS_FOLDER).  "
+            "[default: runs in the data folder]",
+        ),
+    ] = None,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(help="A name, besides the loopback's, by which the server is reached (HRED_HOSTS)."),
@@ -72,4 +82,7 @@ def serve(
         host, require_login=require_login, hosts=allowed_host or (), proxies=trusted_proxy or ()
     )
     serving = Serving(max_rows, max_waiting, int8=int8)
-    run_server(Bots.of(runs or [], serving), Settings.from_environment(), host, port, rules)
+    settings = Settings.from_environment()
+    if runs_folder is not None:
+        settings = replace(settings, named_runs_folder=runs_folder.expanduser().absolute())
+    run_server(Bots.of(runs or [], serving), settings, host, port, rules)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dialog.training.listeners import Listeners
     from dialog.training.trainer import TrainingJob
 
-__all__ = ["train"]
+__all__ = ["check_splits", "train"]
 
 
 def train(
@@ -92,7 +92,7 @@ def train(
     if tracker is not None:
         require_tensorboard()
     prepared = TokenizedCorpus.open(corpus)
-    _check_splits(prepared)
+    check_splits(prepared)
     if resume:
         plan = _resumed(out, settings or [])
     else:
@@ -139,7 +139,12 @@ def _listeners(job: "TrainingJob", display: "TrainingDisplay", tracker: str | No
             listener.close()
 
 
-def _check_splits(prepared: "TokenizedCorpus") -> None:
+def check_splits(prepared: "TokenizedCorpus") -> None:
+    """Checks that there is something to train on and to validate with.
+
+    Raises:
+        CorpusError: one of the two splits has no reply.
+    """
     from dialog.errors import CorpusError
 
     for name in ("train", "valid"):

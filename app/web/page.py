@@ -8,7 +8,9 @@ import gradio as gr
 
 from app.access import gradio_user, user_of
 from app.bots import Bots
+from app.settings import Settings
 from app.store import Store, TemporaryStore
+from app.trainings import Trainings
 from app.web.assets import read_asset
 from app.web.battle_tab import build_battle_tab
 from app.web.chat_tab import build_chat_tab
@@ -18,6 +20,8 @@ from app.web.data_panel import build_data_panel
 from app.web.drawing import draw_menus
 from app.web.house import House
 from app.web.language import LANGUAGE_COOKIE, InLanguage, language_of
+from app.web.model_menu import follow
+from app.web.models_tab import build_models_tab
 from app.web.script import page_head
 from app.web.why_tab import build_why_tab
 from app.web.words import LANGUAGES, label, translations
@@ -44,19 +48,29 @@ TABS: tuple[Tab, ...] = (
     Tab("compare", build_compare_tab),
     Tab("battle", build_battle_tab),
     Tab("why", build_why_tab),
+    Tab("models", build_models_tab),
 )
 """All tabs, in the order in which they are shown."""
 
 
-def build_page(bots: Bots, store: Store, temporary: TemporaryStore | None = None) -> Any:
+def build_page(
+    bots: Bots,
+    store: Store,
+    temporary: TemporaryStore | None = None,
+    trainings: Trainings | None = None,
+) -> Any:
     """Returns the page as Gradio Blocks.
 
     Args:
         bots: who replies.
         store: where chats are kept.
         temporary: where those are that shall not be kept; all are kept without.
+        trainings: that the page lists and starts; those of the environment's settings without.
     """
-    house = House(bots, store, Chats(bots, store, temporary))
+    if trainings is None:
+        settings = Settings.from_environment()
+        trainings = Trainings(settings.runs_folder, settings.database_url)
+    house = House(bots, store, Chats(bots, store, temporary), trainings)
     with gr.Blocks(title="dialog", analytics_enabled=False) as page:
         with gr.Row(elem_id="head"):
             gr.Markdown("# dialog", elem_id="name", min_width=90)
@@ -67,6 +81,7 @@ def build_page(bots: Bots, store: Store, temporary: TemporaryStore | None = None
                 tab.build(page, house)
         build_data_panel(page, house)
         page.load(_menus(house), None, menus, api_visibility="private", show_progress="hidden")
+    bots.watch(lambda: follow(page, house.menus, lambda: bots.names))
     return page
 
 
@@ -92,7 +107,13 @@ def _theme() -> Any:
     )
 
 
-def mount_page(server: Any, bots: Bots, store: Store, temporary: TemporaryStore | None = None) -> Any:
+def mount_page(
+    server: Any,
+    bots: Bots,
+    store: Store,
+    temporary: TemporaryStore | None = None,
+    trainings: Trainings | None = None,
+) -> Any:
     """Puts the page at `/` of a FastAPI application and returns that.
 
     Args:
@@ -100,8 +121,9 @@ def mount_page(server: Any, bots: Bots, store: Store, temporary: TemporaryStore 
         bots: who replies.
         store: where chats are kept.
         temporary: as in `build_page`.
+        trainings: as in `build_page`.
     """
-    page = build_page(bots, store, temporary)
+    page = build_page(bots, store, temporary, trainings)
     page.queue(default_concurrency_limit=16, max_size=256, api_open=False)
     server.add_middleware(InLanguage, head=page_head())
     page.run_history = False  # Gradio's own, in the browser or at Hugging Face

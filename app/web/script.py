@@ -26,7 +26,7 @@ _SAID = (
 )
 _OPENED = ("why",)
 """Tabs that a button of another tab opens."""
-_SCRIPTS = ("page.js", "search.js", "connection.js")
+_SCRIPTS = ("page.js", "search.js", "connection.js", "models.js")
 """In their order: the others use what the first one offers."""
 
 

@@ -1,6 +1,5 @@
 """The components that the chat and the comparison share: list of chats, conversation, box, settings."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ from app.store import Kind
 from app.web.controls import build_preset, build_sampling, connect_preset
 from app.web.house import House
 from app.web.language import language_of
+from app.web.model_menu import first_of, model_menu
 from app.web.talk import Talk
 from app.web.words import label
 
@@ -86,7 +86,7 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
                     label("chat.stop"), elem_id=f"{name}-stop", variant="stop", scale=0, min_width=84
                 )
             with gr.Row(elem_classes="choices"):
-                models = _models(house.bots.names, tab)
+                models = _models(house, tab)
                 preset = build_preset(name)
             with gr.Accordion(label("chat.details"), open=False, elem_id=f"{name}-details"):
                 count = gr.Slider(1, 5, 1, step=1, label=label(tab.count), elem_id=f"{name}-count")
@@ -116,16 +116,15 @@ def _html(place: str, of_class: str) -> gr.Markdown:
 def _for_reader(house: House, tab: TalkTab, request: gr.Request) -> Any:
     """Chooses the models to talk to in the reader's language."""
     names = for_language(house.bots.names, language_of(request))
-    return gr.update(value=names if tab.is_comparing else _first(names))
+    return gr.update(value=names if tab.is_comparing else first_of(names))
 
 
-def _first(names: Sequence[str]) -> str:
-    return next((name for name in names if name.partition("-")[0] == "hred"), names[0])
-
-
-def _models(names: list[str], tab: TalkTab) -> Any:
+def _models(house: House, tab: TalkTab) -> gr.Dropdown:
+    names, place = house.bots.names, f"{tab.kind}-model"
     if tab.is_comparing:
         words = label("compare.models")
-        return gr.Dropdown(names, value=names, label=words, elem_id=f"{tab.kind}-models", multiselect=True)
-    words = label("chat.model")
-    return gr.Dropdown(names, value=_first(names), label=words, elem_id=f"{tab.kind}-model", filterable=False)
+        menu = model_menu(names, label=words, elem_id=f"{place}s", multiselect=True)
+    else:
+        menu = model_menu(names, label=label("chat.model"), elem_id=place, filterable=False)
+    house.menus.append(menu)
+    return menu

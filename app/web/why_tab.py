@@ -11,6 +11,7 @@ import gradio as gr
 from app.web.drawing import escape
 from app.web.house import House
 from app.web.language import language_of
+from app.web.model_menu import model_menu
 from app.web.why_drawing import draw_choices, draw_why
 from app.web.whys import Choices, Why, Whys
 from app.web.words import label, say
@@ -97,14 +98,10 @@ def build_why_tab(page: gr.Blocks, house: House) -> None:
         gr.Markdown(label("why.about"))
         choices = gr.Markdown("", elem_id="why-choices", elem_classes="html", **as_html)
         with gr.Accordion(label("why.typed"), open=False, elem_id="why-typed"):
-            names = house.bots.names
-            model = gr.Dropdown(
-                names,
-                value="hred" if "hred" in names else names[0],
-                label=label("why.model"),
-                elem_id="why-model",
-                filterable=False,
+            model = model_menu(
+                house.bots.names, label=label("why.model"), elem_id="why-model", filterable=False
             )
+            house.menus.append(model)
             context = gr.Textbox(
                 label=label("why.context"),
                 placeholder=label("why.context_example"),

@@ -127,12 +127,13 @@ class IntervalSums:
         return {**sums, **kl, "seconds": time.perf_counter() - self._since}
 
     def metrics(self) -> dict[str, float | None]:
-        """Returns nats a token (raw KL included), KL a reply and a window, and target tokens a second."""
+        """Returns nats a token (raw KL included), KL a reply and a window, target tokens, and those a second."""
         seconds = max(time.perf_counter() - self._since, 1e-9)
         shared = self._conversation_kl / self._conversations if self._conversations else None
         return {
             "nats_per_token": (self._nll + self._kl + self._conversation_kl) / self._tokens,
             "kl_per_reply": self._kl / self._replies if self._has_kl else None,
             "conversation_kl_per_conversation": shared,
+            "target_tokens": self._tokens,
             "tokens_per_second": self._tokens / seconds,
         }

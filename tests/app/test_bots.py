@@ -1,6 +1,7 @@
 """Bots: each is loaded once, when it is asked for, and one that cannot be loaded does not take the others along."""
 
 import json
+import shutil
 import threading
 
 import pytest
@@ -8,6 +9,8 @@ import torch
 
 from app.bots import Bots
 from app.settings import Serving
+from dialog.conversation import Conversation, Turn
+from dialog.decoding.replies import Sampling
 from dialog.errors import RunFolderError, UsageError
 from dialog.models.registry import build_model
 from dialog.run_folder import save_run
@@ -97,3 +100,55 @@ def test_a_run_that_int8_is_not_for_is_refused_before_the_page_opens(folder, tmp
     assert len(Bots.of([str(tmp_path)]).names) == 1  # in float32 it answers
     (tmp_path / "config.json").write_text('{"model": "nothing", "settings": {}}')
     assert len(Bots.of([str(tmp_path)], serving).names) == 1  # is told when it is loaded
+
+
+def test_a_bot_comes_and_goes_while_the_others_serve(folder, tmp_path):
+    bots, told = Bots({"hred": folder}), []
+    bots.watch(lambda: told.append(bots.names))
+    with pytest.raises(UsageError, match="the only model here"):
+        bots.remove("hred")
+    other = tmp_path / "hred"
+    shutil.copytree(folder, other)
+    name = bots.add(str(other))
+    assert name == "hred'" and bots.names == ["hred", name] and bots.engine(name) is not None
+    assert bots.weights_hash(name) == bots.describe(name)["model_hash"] and bots.weights_hash("hred") is None
+    with pytest.raises(UsageError, match="is loaded already, as hred'"):
+        bots.add(str(tmp_path / "." / "hred"))
+    engine = bots.engine(name)
+    turn = Conversation("", (Turn("user", "hello number 3"),))
+    asked = engine.submit(turn, Sampling(max_tokens=200, min_tokens=200), 1, 1)
+    bots.remove(name)
+    assert asked.future.result(120)[0].tokens  # what was asked before is still answered
+    with pytest.raises(RunFolderError, match="choose one of hred"):
+        bots.engine(name)
+    assert told == [["hred", name], ["hred"]] and list(bots.loaded()) == []
+    bots.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        (" ", "no run folder is named"),
+        ("nowhere", "nowhere is no folder and no shipped model"),
+        ("x" * 5000, "cannot be looked at|is no folder"),
+        ("a\0b", "is no folder"),
+    ],
+)
+def test_what_cannot_be_loaded_changes_nothing(folder, path, sentence):
+    bots = Bots({"hred": folder})
+    with pytest.raises((RunFolderError, UsageError), match=sentence):
+        bots.add(path)
+    assert bots.names == ["hred"]
+
+
+def test_a_folder_with_a_changed_file_is_not_loaded(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    with (tmp_path / "copy" / "model.safetensors").open("r+b") as weights:
+        weights.seek(-1, 2)
+        weights.write(b"\x7f")
+    bots = Bots({"hred": folder})
+    for _ in range(2):  # the failure is not kept: the folder may be mended
+        with pytest.raises(RunFolderError, match="SHA-256 differs"):
+            bots.add(str(tmp_path / "copy"))
+    assert bots.names == ["hred"] and bots.failure("copy") is None
+    bots.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.web.words import battle, chat, compare, controls, data, page, show, why
+from app.web.words import battle, chat, compare, controls, data, models, page, show, why
 
 __all__ = ["LANGUAGES", "NAMES", "all_words", "label", "say", "translations"]
 
@@ -25,6 +25,7 @@ _TABS: dict[str, dict[str, dict[str, str]]] = {
     "compare": compare.WORDS,
     "battle": battle.WORDS,
     "why": why.WORDS,
+    "models": models.WORDS,
     "show": show.WORDS,
     "data": data.WORDS,
 }

@@ -84,6 +84,43 @@ SENTENCES = {
         "この対戦にはもう投票しています。投票は変えられません。新しい対戦を始めてください"
     ),
     "this battle has ended; begin another one": "この対戦は終わりました。新しい対戦を始めてください",
+    "this is for administrators; log in as one": "これは管理者だけができます。管理者としてログインしてください",
+    "{run} is no folder and no shipped model (these are: {names}); give the folder of a trained run": (
+        "{run} はフォルダーでも付属のモデル({names})でもありません。学習結果のフォルダーを指定してください"
+    ),
+    "{folder} has no {file}; copy it again": "{folder} に {file} がありません。もう一度コピーしてください",
+    "{folder} has no {file}; has it been trained up to its first validation?": (
+        "{folder} に {file} がありません。最初の検証まで学習が進んでいますか"
+    ),
+    "no run folder is named; type its path, such as runs/hred": (
+        "フォルダーが指定されていません。runs/hred のように入力してください"
+    ),
+    "{folder} is loaded already, as {name}; unload that first": (
+        "{folder} は {name} として読み込まれています。先に外してください"
+    ),
+    "{name} is the only model here; load another one before it is unloaded": (
+        "モデルは {name} だけです。別のモデルを読み込んでから外してください"
+    ),
+    "there is too little to learn from (reviewed chats of people who agreed to it: {count}, needed: {fewest}); like "
+    "or correct replies in more chats, with the switch below the page on": (
+        "学ぶものが足りません(同意した人の評価済みチャット {count} 件、最低 {fewest} 件)。ページの下のスイッチを入れ、"
+        "ほかのチャットでも返答に「いいね」や訂正を付けてください"
+    ),
+    "the time is {minutes} minutes, but must be above 0 and at most {most}": (
+        "時間は {minutes} 分ですが、0 より大きく {most} 以下にしてください"
+    ),
+    "the number of updates is {count}, but must be from 1 to {most}, or empty": (
+        "更新の数は {count} ですが、1 から {most} まで、または空にしてください"
+    ),
+    "the learning rate is {rate}, but must be above 0 and at most 1": (
+        "学習率は {rate} ですが、0 より大きく 1 以下にしてください"
+    ),
+    "the training {name} runs already, and one runs at a time; wait for it, or stop it": (
+        "学習 {name} が動いています。一度に一つだけなので、終わるのを待つか止めてください"
+    ),
+    "the training {name} does not run; look at the list again": (
+        "学習 {name} は動いていません。一覧を確かめてください"
+    ),
     "there is no battle {id} of yours in the store; begin another one": (
         "あなたの対戦 {id} はありません。新しい対戦を始めてください"
     ),

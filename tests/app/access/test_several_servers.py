@@ -197,6 +197,42 @@ def test_a_key_opens_its_owners_chats_alone_and_figures_are_for_administrators(h
     assert call(server, "POST", "/v1/chat/completions", values=message)[0] == 401
 
 
+def clicking(config, name):
+    button = id_of(config, (name,))
+    return next(one for one in config["dependencies"] if [button, "click"] in one["targets"])
+
+
+def test_loading_models_and_starting_trainings_is_for_administrators(house):
+    folder = str(house.watch.parent / "hred")
+    given = {
+        "models-action": json.dumps({"do": "unload", "name": "hred"}),
+        "models-path": folder,
+        "models-start-from": "hred",
+        "models-minutes": 1,
+        "models-learning-rate": 0.001,
+    }
+    told = {}
+    for name in ("Bob", "Ann"):
+        browser = Browser(house.proxy.port, name, PASSWORD)
+        config = browser.open()
+        for button in ("models-start", "models-load-path", "models-act", "models-look", "models-tick"):
+            dependency = clicking(config, button)
+            status, told[name, button] = browser.send(dependency, data_for(config, dependency, given))
+            assert status == 200
+    for button in ("models-start", "models-load-path", "models-act"):
+        assert "this is for administrators" in told["Bob", button]
+        assert "this is for administrators" not in told["Ann", button]
+    assert "too little to learn from" in told["Ann", "models-start"]
+    assert "is loaded already, as hred" in told["Ann", "models-load-path"]
+    assert "the only model here" in told["Ann", "models-act"]
+    for button in ("models-look", "models-tick"):  # everybody sees what there is, and no more
+        assert "data-model=" not in told["Bob", button] and folder not in told["Bob", button]
+    assert "Model card" in told["Bob", "models-look"] and "for administrators" in told["Bob", "models-look"]
+    assert folder in told["Ann", "models-look"]
+    models = json.loads(call(house.servers[0], "GET", "/v1/models", "key of Bob")[1])
+    assert [one["id"] for one in models["data"]] == ["hred"]
+
+
 def test_the_same_message_and_seed_give_the_same_reply_on_both_servers(house):
     asked = {
         "model": "hred",

@@ -24,7 +24,7 @@ class Served:
 
     Args:
         bots: who replies.
-        rules: of the guards before the API; none where it stands by itself.
+        rules: of the guards before the API; without, nobody is told apart and everybody is an administrator.
     """
 
     def __init__(self, bots: Bots, rules: Rules | None = None) -> None:
@@ -33,7 +33,7 @@ class Served:
         self.store = Store.open(f"sqlite:///{self._folder.name}/sessions.db")
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         add_api(app, bots, self.store)
-        reached = app if rules is None else guard(app, rules, self.store)
+        reached = _for_administrators(app) if rules is None else guard(app, rules, self.store)
         self._server = uvicorn.Server(uvicorn.Config(reached, log_level="error", timeout_graceful_shutdown=1))
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
@@ -77,6 +77,13 @@ class Served:
         self.bots.close()
         self.store.close()
         self._folder.cleanup()
+
+
+def _for_administrators(app: Any) -> Any:
+    async def reached(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "state": {**scope.get("state", {}), "is_admin": True}}, receive, send)
+
+    return reached
 
 
 def events(data: bytes) -> list[tuple[str, Any]]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.bots import Bots
+from app.learning import Lessons
 from app.store.records import checked_text
+from app.trainings import Plan, Trainings
 from app.web.chats import Chats
 from app.web.controls import read_seed
 from app.web.language import InLanguage, choose_language
@@ -84,7 +86,7 @@ def test_the_page_is_told_its_language_before_any_script(cookie, language):
     assert dict(start["headers"])[b"content-length"] == str(len(body["body"])).encode()
 
 
-def test_each_sentence_of_an_error_is_told_in_japanese_with_its_values():
+def test_each_sentence_of_an_error_is_told_in_japanese_with_its_values(tmp_path):
     def raised(action, *arguments, **options):
         with pytest.raises(DialogError) as caught:
             action(*arguments, **options)
@@ -99,6 +101,16 @@ def test_each_sentence_of_an_error_is_told_in_japanese_with_its_values():
         raised(checked_text, "\ud800", "title"),
         raised(read_seed, (*[None] * 13, -1, False)),
         raised(Bots({"one": Path("one")}).engine, "nobody"),
+        raised(Bots({"one": Path("one")}).remove, "one"),
+        raised(Bots({"one": Path("one")}).add, "nowhere"),
+        raised(Bots({"one": Path("one")}).add, " "),
+        raised(Bots({"one": tmp_path}).add, str(tmp_path)),
+        raised(Bots({"one": Path("one")}).add, str(tmp_path)),
+        raised(Lessons(1, 1, {"liked": 1}, {}, "").check),
+        raised(Plan, "", -1, None, 0.1),
+        raised(Plan, "", 1, -1, 0.1),
+        raised(Plan, "", 1, 1, 2.0),
+        raised(Trainings(tmp_path, "").stop, "one"),
     ]
     for error in errors:
         told = tell(error, "ja")
