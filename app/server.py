@@ -82,11 +82,12 @@ def run_server(bots: Bots, settings: Settings, host: str, port: int, rules: Rule
     """
     rules = rules or Rules.make(host)
     listening = _listen(host, port)
+    trainings = Trainings(settings.runs_folder, settings.database_url)
+    app = make_server_app(bots, settings.database_url, rules, trainings)
+    # Not before: to import torch holds up whatever else is imported.
     threading.Thread(target=bots.load_all, name="load-models", daemon=True).start()
     has_ended = threading.Event()
     threading.Thread(target=_forget, args=(bots, has_ended), name="forget-states", daemon=True).start()
-    trainings = Trainings(settings.runs_folder, settings.database_url)
-    app = make_server_app(bots, settings.database_url, rules, trainings)
 
     import uvicorn
 

@@ -28,7 +28,8 @@ from typing import Any
 
 from engine_speed import small_talk
 from figures import print_result
-from serving import response, served
+from served import served
+from serving import response
 
 from app.shipped import shipped_models
 

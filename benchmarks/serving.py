@@ -25,9 +25,7 @@ import json
 import multiprocessing
 import random
 import re
-import subprocess
-import sys
-import tempfile
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -36,6 +34,7 @@ from typing import Any
 
 from engine_speed import SAMPLING, engine_rate, small_talk
 from figures import Spread, print_result
+from served import served
 
 from app.shipped import shipped_models
 from dialog.decoding.replier import Replier, in_int8
@@ -104,27 +103,6 @@ def _measure(folder: Path, arguments: argparse.Namespace) -> list[dict[str, Any]
 
 
 @contextlib.contextmanager
-def served(folder: Path, chats: int, int8: bool) -> Iterator[int]:
-    """Runs `hred serve`; gives its port."""
-    options = ["--port", "0", "--max-rows", str(chats), "--max-waiting", str(2 * chats)]
-    command = [sys.executable, "-m", "dialog", "serve", str(folder), *options, *["--int8"] * int8]
-    with tempfile.TemporaryDirectory() as data:
-        process = subprocess.Popen(
-            ["env", f"HRED_DATA_FOLDER={data}", *command], stdout=subprocess.PIPE, text=True
-        )
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            found = re.match(r"http://127\.0\.0\.1:(\d+)", line)
-            if not found:
-                raise SystemExit(f"hred serve printed {line!r}; run it by hand to see why")
-            yield int(found[1])
-        finally:
-            process.terminate()
-            process.wait()
-
-
-@contextlib.contextmanager
 def _served_empty() -> Iterator[int]:
     """Runs the empty endpoint in a process of its own; gives its port."""
     context = multiprocessing.get_context("spawn")
@@ -139,8 +117,6 @@ def _served_empty() -> Iterator[int]:
 
 
 def _serve_empty(ports: Any) -> None:
-    import socket
-
     import uvicorn
     from fastapi import FastAPI, Request
     from starlette.responses import Response, StreamingResponse

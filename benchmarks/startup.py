@@ -1,33 +1,37 @@
-"""How long one waits: for `hred --help`, and for the page's answer to its first message.
+"""How long one waits: for `hred --help`, for the page, and for its answer to the first message.
 
-    python benchmarks/startup.py [RUN...]
+    python benchmarks/startup.py [RUN...] [--rounds 3]
 
-RUN is what `hred serve` is given; without one, the shipped models. The server is started on a free port with a
-store of its own that is removed afterwards. The client speaks the page's own protocol, from the cookie to the
-end of the stream; its clock runs from the start of the server's process until the reply is complete. Beside it
-stands the time that a process takes to import gradio and torch, measured before and after.
+RUN is what `hred serve` is given; without one, the shipped models. In each round the server is started on a free port
+with a store of its own that is removed afterwards. A Chromium that runs already opens the page as soon as there is
+one, a message is typed into its box, and Enter is pressed; the clock runs from the start of the server's process. The
+page is usable once the message stands in the conversation, the first answer is there once the reply stands below it.
+Beside them stand the times that a process takes to import gradio, and gradio and torch, before and after each round.
 """
 
 import argparse
-import html
-import json
 import os
-import re
-import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
-import httpx
 from figures import print_result, seconds_of
+from playwright.sync_api import Browser, Error, sync_playwright
+from served import server_process
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tests.browser import LAUNCH_ARGS, find_chromium
 
 _HRED = [sys.executable, "-c", "from app.cli.main import main; main()"]
-_IMPORTS = [sys.executable, "-c", "import gradio, torch"]
 _HELP_LIMIT = 0.5
-_BEYOND_IMPORTS = 6.0
-_PATIENCE = 180.0
+_BEYOND_GRADIO = 3.0
+_BEYOND_TORCH = 6.0
+_PATIENCE = 180_000  # milliseconds
 
 
 def main() -> None:
@@ -36,100 +40,83 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="*", help="run folders, or names of shipped models")
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"}
-    help_seconds = min(_process([*_HRED, "--help"], environment) for _ in range(5))
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    help_seconds = min(_process([*_HRED, "--help"]) for _ in range(5))
     print(f"hred --help, best of 5: {help_seconds:.2f} s; at most {_HELP_LIMIT} s are wanted")
-    _process(_IMPORTS, environment)  # the first reads the files from the disk
-    imports = [_process(_IMPORTS, environment)]
-    with tempfile.TemporaryDirectory() as folder:
-        answer_seconds, reply = _first_answer(arguments.runs, {**environment, "HRED_DATA_FOLDER": folder})
-    imports.append(_process(_IMPORTS, environment))
-    limit = sum(imports) / 2 + _BEYOND_IMPORTS
-    print(
-        f"hred serve, until its first message is answered: {answer_seconds:.2f} s; importing gradio and torch "
-        f"takes {imports[0]:.2f} s before and {imports[1]:.2f} s after, at most {limit:.2f} s are wanted"
-    )
-    print(f"  the reply: {reply}")
-    results = [
+    _imports()  # the first reads the files from the disk
+    gradio, torch = ([seconds] for seconds in _imports())
+    usable, answered = [], []
+    with sync_playwright() as playwright:
+        path = find_chromium()
+        if path is None:
+            raise SystemExit("there is no Chromium here; name one in HRED_CHROMIUM")
+        browser = playwright.chromium.launch(executable_path=path, args=LAUNCH_ARGS)
+        _first_message(browser, arguments.runs)  # the browser's own first page
+        for _ in range(arguments.rounds):
+            for times, seconds in zip(
+                (usable, answered), _first_message(browser, arguments.runs), strict=True
+            ):
+                times.append(seconds)
+            for times, seconds in zip((gradio, torch), _imports(), strict=True):
+                times.append(seconds)
+        browser.close()
+    results: list[dict[str, Any]] = [
         {"name": "help", "value": help_seconds, "limit": _HELP_LIMIT},
-        {"name": "first answer", "value": answer_seconds, "limit": limit},
+        _row("page usable", "import gradio", usable, gradio, _BEYOND_GRADIO),
+        _row("first answer", "import gradio, torch", answered, torch, _BEYOND_TORCH),
     ]
-    rows = [{**row, "unit": "s", "share_of_limit": row["value"] / row["limit"]} for row in results]  # type: ignore[operator]
-    print_result("startup", limit, rows)
+    rows = [{**row, "unit": "s", "share_of_limit": row["value"] / row["limit"]} for row in results]
+    print_result("startup", rows[1]["limit"], rows)
 
 
-def _process(command: list[str], environment: dict[str, str]) -> float:
-    def run() -> None:
-        subprocess.run(command, env=environment, check=True, capture_output=True)
-
-    return seconds_of(run)
-
-
-def _first_answer(runs: list[str], environment: dict[str, str]) -> tuple[float, str]:
-    """Returns the seconds from starting the server to its first reply, and the reply."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    start = time.perf_counter()
-    server = subprocess.Popen(
-        [*_HRED, "serve", *runs, "--port", str(port)], env=environment, stdout=subprocess.DEVNULL
+def _row(name: str, imports: str, times: list[float], imported: list[float], beyond: float) -> dict[str, Any]:
+    value, alone = statistics.median(times), statistics.median(imported)
+    print(
+        f"{name}: {value:.2f} s ({min(times):.2f} to {max(times):.2f}); `{imports}` {alone:.2f} s "
+        f"({min(imported):.2f} to {max(imported):.2f}): {value - alone:+.2f} s, at most {beyond:+.2f} s are wanted"
     )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_PATIENCE) as client:
-            _wait_for_page(client, server, start)
-            reply = _say(client, "hello, how are you?")
-        return time.perf_counter() - start, reply
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait_for_page(client: httpx.Client, server: "subprocess.Popen[bytes]", start: float) -> None:
-    while time.perf_counter() - start < _PATIENCE:
-        if server.poll() is not None:
-            raise SystemExit("the server ended before it answered")
-        try:
-            client.get("/").raise_for_status()
-            return
-        except httpx.TransportError:
-            time.sleep(0.02)
-    raise SystemExit(f"the server has not answered within {_PATIENCE} s")
-
-
-def _say(client: httpx.Client, message: str) -> str:
-    """Sends a message as the page's button does, and returns the last text of the stream."""
-    config = client.get("/config").json()
-    components = {component["id"]: component["props"] for component in config["components"]}
-    (button,) = (number for number, props in components.items() if props.get("elem_id") == "chat-send")
-    (event,) = (event for event in config["dependencies"] if [button, "click"] in event["targets"])
-    data = []
-    for number in event["inputs"]:
-        props = components[number]
-        data.append(message if props.get("elem_id") == "chat-message" else props.get("value"))
-    ask: dict[str, Any] = {
-        "data": data,
-        "fn_index": event["id"],
-        "session_hash": "startup",
-        "event_data": None,
+    return {
+        "name": name,
+        "value": value,
+        "limit": alone + beyond,
+        "beyond_imports": value - alone,
+        "imports": alone,
     }
-    client.post("/gradio_api/queue/join", json=ask).raise_for_status()
-    with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "startup"}) as stream:
-        for line in stream.iter_lines():
-            if line.startswith("data:"):
-                news = json.loads(line.removeprefix("data:"))
-                if news["msg"] == "process_completed":
-                    if not news["success"]:
-                        raise SystemExit(f"the message was not answered: {news}")
-                    return _last_reply(news["output"]["data"][0])
-    raise SystemExit("the stream ended before the reply was complete")
 
 
-def _last_reply(shown: str) -> str:
-    replies = re.findall(r'class="said bot".*?<div class="text">(.*?)</div>', shown)
-    if not replies:
-        raise SystemExit(f"no reply is shown: {shown}")
-    return html.unescape(replies[-1])
+def _imports() -> tuple[float, float]:
+    """Returns how long a process takes that imports gradio, and one that imports gradio and torch."""
+    one, both = ([sys.executable, "-c", f"import {names}"] for names in ("gradio", "gradio, torch"))
+    return _process(one), _process(both)
+
+
+def _process(command: list[str]) -> float:
+    return seconds_of(lambda: subprocess.run(command, check=True, capture_output=True))
+
+
+def _first_message(browser: Browser, runs: list[str]) -> tuple[float, float]:
+    """Returns the seconds from starting the server until its first message is sent, and until it is answered."""
+    with tempfile.TemporaryDirectory() as data, browser.new_context() as context:
+        page = context.new_page()
+        page.set_default_timeout(_PATIENCE)
+        start = time.perf_counter()
+        with server_process(runs, data) as (server, address):
+            while True:
+                try:
+                    page.goto(address)
+                    break
+                except Error:  # nobody listens yet
+                    if server.poll() is not None:
+                        raise SystemExit("the server ended before it answered") from None
+                    time.sleep(0.02)
+            page.fill("#chat-message textarea", "hello, how are you?")
+            page.press("#chat-message textarea", "Enter")
+            page.locator("#chat-conversation .said.user").wait_for()
+            usable = time.perf_counter() - start
+            page.locator("#chat-conversation .how").wait_for()
+            return usable, time.perf_counter() - start
 
 
 if __name__ == "__main__":

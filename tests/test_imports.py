@@ -105,6 +105,35 @@ def test_models_do_not_import_each_other() -> None:
         assert not names & (siblings - {model}), model
 
 
+def loads(module: str, seen: set[str]) -> set[str]:
+    """Returns what importing a module of ours imports at once: each file's imports outside of functions."""
+    for name in [".".join(module.split(".")[:length]) for length in range(1, module.count(".") + 2)]:
+        place = ROOT / name.replace(".", "/")
+        path = next(
+            (path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()), None
+        )
+        if name in seen or (path is None and name.split(".")[0] in ("app", "dialog")):
+            continue
+        seen.add(name)
+        if path is not None:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            tree.body = [
+                node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.If)
+            ]
+            for imported in imports(str(path.relative_to(ROOT)), ast.unparse(tree)):
+                loads(imported, seen)
+    return seen
+
+
+def test_the_page_is_there_before_torch_is() -> None:
+    assert "torch" in loads("dialog.decoding.engine", set())
+    served = set.union(
+        *(loads(name, set()) for name in ("app.server", "app.api", "app.api.sessions", "app.web.page"))
+    )
+    assert {"gradio", "fastapi", "sqlalchemy", "app.web.chat_tab", "app.api.pending"} <= served
+    assert "torch" not in served
+
+
 @pytest.mark.parametrize(
     ("path", "source"),
     [

@@ -9,13 +9,15 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.api.pending import Piece
 from app.api.problems import Problem
-from dialog.decoding.draft import Draft
 from dialog.decoding.replies import Reply
 from dialog.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from dialog.decoding.draft import Draft
 
 __all__ = ["ChatForm", "error_body"]
 
@@ -159,7 +161,7 @@ class ChatForm:
         told = [self._told(piece.draft, place) for place in piece.tokens]
         return {"content": told, "refusal": None}
 
-    def _told(self, draft: Draft, place: int) -> dict[str, Any]:
+    def _told(self, draft: "Draft", place: int) -> dict[str, Any]:
         trace = draft.trace
         assert trace is not None, "log-probabilities were asked for"
         told = self._token(draft.tokens[place], trace.log_probabilities[place], is_first=place == 0)

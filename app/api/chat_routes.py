@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
@@ -21,8 +21,10 @@ from app.api.session_chats import SessionChat
 from app.bots import Bots
 from app.store import Store
 from dialog.conversation import Conversation
-from dialog.decoding.engine import Engine, Ticket
 from dialog.decoding.replies import Reply
+
+if TYPE_CHECKING:
+    from dialog.decoding.engine import Engine, Ticket
 
 __all__ = ["CHAT_ROUTES", "make_chat_router"]
 
@@ -125,14 +127,14 @@ class _Chats:
             return StreamedReplies(pending, form, _PIECE_SECONDS)
         return PlainReplies(pending, form)
 
-    async def _alone(self, request: Request, engine: Engine, asked: ChatAsked) -> tuple[Pending, ChatForm]:
+    async def _alone(self, request: Request, engine: "Engine", asked: ChatAsked) -> tuple[Pending, ChatForm]:
         seed = secrets.randbits(53) if asked.seed is None else asked.seed
         form = await self._form(engine, asked, asked.conversation)
         ticket = await self._submit(engine, asked, asked.conversation, seed)
         return Pending.of(engine, ticket), form
 
     async def _in_session(
-        self, request: Request, engine: Engine, asked: ChatAsked
+        self, request: Request, engine: "Engine", asked: ChatAsked
     ) -> tuple[Pending, ChatForm]:
         def open_chat() -> tuple[SessionChat, list[Reply] | None]:
             chat = SessionChat(self._store, owner_of(request, self._store), asked)
@@ -155,11 +157,11 @@ class _Chats:
             task.exception()  # is told by who waits, if somebody does
 
     async def _submit(
-        self, engine: Engine, asked: ChatAsked, conversation: Conversation, seed: int
-    ) -> Ticket:
+        self, engine: "Engine", asked: ChatAsked, conversation: Conversation, seed: int
+    ) -> "Ticket":
         return await submit(engine, conversation, asked.sampling, asked.num_replies, seed, asked.num_top)
 
-    async def _form(self, engine: Engine, asked: ChatAsked, conversation: Conversation) -> ChatForm:
+    async def _form(self, engine: "Engine", asked: ChatAsked, conversation: Conversation) -> ChatForm:
         replier = engine.replier
         is_long = sum(len(turn.text) for turn in conversation.turns) > _LONG_BODY
         count = replier.count_tokens
@@ -176,7 +178,7 @@ class _Chats:
         )
 
 
-async def _keep(chat: SessionChat, ticket: Ticket) -> list[Reply]:
+async def _keep(chat: SessionChat, ticket: "Ticket") -> list[Reply]:
     """Stores replies when they are whole, whoever still waits for them."""
     return await asyncio.to_thread(chat.keep, await asyncio.wrap_future(ticket.future))
 

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dialog.decoding.draft import Draft
-from dialog.decoding.engine import Engine, Ticket
-from dialog.decoding.pieces import ReplyPieces
 from dialog.decoding.replies import Reply
+
+if TYPE_CHECKING:  # the page is there before torch is
+    from dialog.decoding.draft import Draft
+    from dialog.decoding.engine import Engine, Ticket
+    from dialog.decoding.pieces import ReplyPieces
 
 __all__ = ["Pending", "Piece"]
 
@@ -25,7 +28,7 @@ class Piece:
 
     index: int
     text: str
-    draft: Draft
+    draft: "Draft"
     tokens: range
 
 
@@ -45,8 +48,8 @@ class Pending:
     def __init__(
         self,
         done: Awaitable[list[Reply]],
-        engine: Engine,
-        ticket: Ticket | None = None,
+        engine: "Engine",
+        ticket: "Ticket | None" = None,
         is_kept: bool = False,
     ) -> None:
         self.done = asyncio.ensure_future(done)
@@ -55,7 +58,7 @@ class Pending:
         self._pieces: list[ReplyPieces] = []
 
     @staticmethod
-    def of(engine: Engine, ticket: Ticket) -> "Pending":
+    def of(engine: "Engine", ticket: "Ticket") -> "Pending":
         """Returns the replies of a ticket, which nobody keeps."""
         return Pending(asyncio.wrap_future(ticket.future), engine, ticket)
 
@@ -83,6 +86,8 @@ class Pending:
             self.done.cancel()
 
     def _take(self, is_whole: bool) -> list[Piece]:
+        from dialog.decoding.pieces import ReplyPieces
+
         found = []
         drafts = [] if self._ticket is None else self._ticket.drafts
         for index, draft in enumerate(drafts[:]):

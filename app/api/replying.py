@@ -9,7 +9,7 @@ How an answer looks is a `Form`: this project's own, or OpenAI's.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,9 +18,11 @@ from app.api.pending import Pending, Piece
 from app.api.problems import Problem, problem_of
 from app.bots import Bots
 from dialog.conversation import Conversation
-from dialog.decoding.engine import Engine, Ticket
 from dialog.decoding.replies import Reply, Sampling
 from dialog.errors import RunFolderError
+
+if TYPE_CHECKING:
+    from dialog.decoding.engine import Engine, Ticket
 
 __all__ = ["Form", "PlainReplies", "StreamedReplies", "engine_of", "submit"]
 
@@ -50,7 +52,7 @@ class Form(Protocol):
         """Returns the events that a stream ends with that has failed."""
 
 
-async def engine_of(bots: Bots, name: str) -> Engine:
+async def engine_of(bots: Bots, name: str) -> "Engine":
     """Returns a bot's engine; where it is not loaded yet, others are served meanwhile.
 
     Raises:
@@ -68,13 +70,13 @@ async def engine_of(bots: Bots, name: str) -> Engine:
 
 
 async def submit(
-    engine: Engine,
+    engine: "Engine",
     conversation: Conversation,
     sampling: Sampling,
     num_replies: int,
     seed: int,
     num_top: int | None = None,
-) -> Ticket:
+) -> "Ticket":
     """Puts a request into the engine's queue; the arguments are those of `Engine.submit`.
 
     Raises:
@@ -82,7 +84,7 @@ async def submit(
         BusyError: too many wait.
     """
 
-    def put() -> Ticket:
+    def put() -> "Ticket":
         return engine.submit(conversation, sampling, num_replies, seed, num_top=num_top)
 
     is_long = sum(len(turn.text) for turn in conversation.turns) > _LONG_CHARACTERS

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
@@ -13,8 +13,10 @@ from app.api.problems import Problem, problem_of
 from app.api.replying import PlainReplies, StreamedReplies, engine_of, submit
 from app.api.requests import Asked, read_body, read_request
 from app.bots import Bots
-from dialog.decoding.engine import Engine
 from dialog.errors import DialogError
+
+if TYPE_CHECKING:
+    from dialog.decoding.engine import Engine
 
 __all__ = ["make_router"]
 
@@ -100,7 +102,7 @@ def _describe(bots: Bots) -> list[dict[str, Any]]:
     return described
 
 
-def _load(engine: Engine | None) -> dict[str, Any]:
+def _load(engine: "Engine | None") -> dict[str, Any]:
     if engine is None:
         return {"is_loaded": False}
     return {

@@ -7,7 +7,6 @@ from typing import Self
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session as Transaction
-from sqlalchemy.orm import sessionmaker
 
 from app.settings import Settings
 from app.store.database import name_of, open_database, parse_url, writing
@@ -77,6 +76,9 @@ class StoreBase:
     def _transaction(self, engine: Engine) -> Iterator[Transaction]:
         if self._closed:
             raise StoreError(f"{self._place} was closed; open it again")
-        sessions = sessionmaker(engine, expire_on_commit=False)
-        with as_store_errors(self._place), sessions.begin() as transaction:
+        with (
+            as_store_errors(self._place),
+            Transaction(engine, expire_on_commit=False) as transaction,
+            transaction.begin(),
+        ):
             yield transaction

@@ -65,12 +65,12 @@ class BattleRoundCalls(StoreBase):
             transaction.add(session)
             transaction.flush()
             prompt = queries.insert_message(transaction, session, None, "user", client_id, {"text": text})
-            session.active_leaf_id = prompt["id"]
+            session.active_leaf_id = prompt.id
             row = BattleRow(
                 id=queries.new_id(),
                 session_id=session.id,
                 owner_id=owner,
-                prompt_id=prompt["id"],
+                prompt_id=prompt.id,
                 model_a=left.name,
                 model_a_hash=left.model_hash,
                 model_b=right.name,
@@ -142,7 +142,7 @@ class BattleRoundCalls(StoreBase):
                 columns = reply_columns(reply, name)
                 answer_id = f"{battle_id}:{side}:{parent}"
                 inserted = queries.insert_message(transaction, session, parent, "bot", answer_id, columns)
-                stored[side] = inserted["id"]
+                stored[side] = inserted.id
             row.reply_a_id, row.reply_b_id = stored["a"], stored["b"]
             session.updated_at = queries.now()
             transaction.flush()

@@ -17,7 +17,7 @@ from app.store.records import (
     reply_columns,
     session_record,
 )
-from app.store.tables import MessageRow, SessionRow
+from app.store.tables import SessionRow
 from dialog.conversation import Conversation, Turn
 from dialog.decoding.replies import Reply
 from dialog.errors import StoreError
@@ -148,9 +148,8 @@ class ChatCalls(StoreBase):
         """Returns the same path as what a model reads; the speakers are `user` and `bot`."""
         with self._reads() as transaction:
             leaf_id = queries.leaf_of(transaction, owner, session_id, leaf)
-            columns = (MessageRow.__table__.c.role, MessageRow.__table__.c.text)
-            rows = [] if leaf_id is None else queries.path_to(transaction, session_id, leaf_id, *columns)
-        return Conversation(session_id, tuple(Turn(row["role"], row["text"]) for row in rows))
+            rows = [] if leaf_id is None else queries.path_to(transaction, session_id, leaf_id, queries.SAID)
+        return Conversation(session_id, tuple(Turn(role, text) for _, _, role, text in rows))
 
     def message(self, owner: str, session_id: str, message_id: str) -> StoredMessage:
         """Returns one message."""
@@ -171,7 +170,7 @@ class ChatCalls(StoreBase):
         """Returns the messages with the same parent as this one, itself among them, as they came."""
         with self._reads() as transaction:
             queries.session_of(transaction, owner, session_id)
-            parent_id = queries.known_message(transaction, session_id, message_id)["parent_id"]
+            parent_id = queries.known_message(transaction, session_id, message_id).parent_id
             rows = queries.children_of(transaction, session_id, parent_id)
         return tuple(map(message_record, rows))
 
@@ -203,7 +202,7 @@ class ChatCalls(StoreBase):
             session = queries.session_of(transaction, owner, session_id, lock=True)
             stored = queries.message_of(transaction, session_id, client_id, by_client=True)
             if stored is not None:
-                if stored["role"] != role:
+                if stored.role != role:
                     raise StoreError(
                         f"the message's id {client_id[:40]!r} stands for another message of this chat; "
                         "give each message an id of its own"
@@ -212,9 +211,9 @@ class ChatCalls(StoreBase):
             if parent_id is not None:
                 queries.known_message(transaction, session_id, parent_id)
             row = queries.insert_message(transaction, session, parent_id, role, client_id, columns)
-            session.updated_at = row["created_at"]
+            session.updated_at = row.created_at
             if activate:
-                session.active_leaf_id = row["id"]
+                session.active_leaf_id = row.id
             if role == "user" and not session.title:
-                session.title = make_title(row["text"])
+                session.title = make_title(row.text)
             return message_record(row)

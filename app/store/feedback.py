@@ -61,7 +61,7 @@ class FeedbackCalls(StoreBase):
         words = None if correction is None else checked_text(correction, "correction").strip() or None
         with self._writes() as transaction:
             queries.session_of(transaction, owner, session_id, lock=True)
-            if queries.known_message(transaction, session_id, message_id)["role"] != "bot":
+            if queries.known_message(transaction, session_id, message_id).role != "bot":
                 raise StoreError(
                     "feedback is for replies, but this message is the user's own; choose a reply"
                 )

@@ -2,8 +2,10 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from io import FileIO
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +27,15 @@ __all__ = [
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for the one before it
 _MOST_SOUGHT = 20
 """Sessions; the file is written anew for more of them without looking for each."""
+
+_BYTES_AT_ONCE = 2**20  # whole pages, whatever their size
+_INDEX_PAGES = (2, 10)
+"""What the pages of an index begin with (SQLite's file format, section 1.6)."""
+
+_open_files: dict[tuple[int, int], FileIO] = {}
+"""By the file's device and inode."""
+
+_reading = threading.Lock()
 
 CHECKPOINT_TIMEOUT = 2_000  # milliseconds that emptying the log waits for readers
 
@@ -111,7 +122,8 @@ def forget(engine: Engine, *session_ids: str) -> None:
 
     `secure_delete` overwrites a deleted row where it stands, but not the copies that SQLite leaves in the
     unused part of a page when it shares out rows among pages. Each copy of a row begins with its ids, so the
-    session's id tells whether there is one; then, and only then, the file is written anew.
+    session's id tells whether there is one; then, and only then, the file is written anew. So a deletion
+    reads the whole file, once.
 
     When somebody reads for longer than `CHECKPOINT_TIMEOUT`, the log stays until the next deletion or
     until the store is closed.
@@ -124,29 +136,65 @@ def forget(engine: Engine, *session_ids: str) -> None:
     pooled = engine.raw_connection()
     try:
         connection = cast(sqlite3.Connection, pooled.driver_connection)
+        path = file_of(engine.url) if _empty_log(connection) else None
         ids = [session_id.encode() for session_id in session_ids]
-        if len(ids) > _MOST_SOUGHT or (ids and _holds(connection, ids)):
+        if len(ids) > _MOST_SOUGHT or (ids and _holds(connection, path, ids)):
             connection.execute("VACUUM")
-        connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_TIMEOUT}")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
-    except sqlite3.Error as error:
+            _empty_log(connection)
+    except (sqlite3.Error, OSError) as error:
         pooled.invalidate(error)
+        reason = error.sqlite_errorname if isinstance(error, sqlite3.Error) else error.strerror
         raise StoreError(
             f"the chat was deleted, but traces of it may be left in {name_of(engine.url)} "
-            f"({error.sqlite_errorname}); free some space on the disk and run VACUUM on it"
+            f"({reason}); free some space on the disk and run VACUUM on it"
         ) from error
     finally:
         pooled.close()
 
 
-def _holds(connection: sqlite3.Connection, contents: Sequence[bytes]) -> bool:
-    """Returns whether one of some bytes stands anywhere in the pages of a database, used or not.
+def _empty_log(connection: sqlite3.Connection) -> bool:
+    """Writes the log into the file and cuts it to nothing; returns False where a reader still needs it."""
+    connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_TIMEOUT}")
+    ((is_needed, *_),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
+    return not is_needed
 
-    The pages are asked from SQLite: a file that this process opens and closes itself would take SQLite's
-    locks on it away, for all connections of the process.
+
+def _holds(connection: sqlite3.Connection, path: Path | None, contents: Sequence[bytes]) -> bool:
+    """Returns whether one of some bytes stands in a page of a table, in the used part of it or not.
+
+    The pages of an index are passed over: they hold ids and times, but nothing that was said.
+
+    Args:
+        connection: to the database.
+        path: its file when all of it stands there; None for what SQLite itself sees.
+        contents: what is looked for.
     """
-    if not hasattr(connection, "serialize"):  # SQLite was built without it
+    if path is None and not hasattr(connection, "serialize"):  # SQLite was built without it
         return True
-    pages = connection.serialize()
-    return any(content in pages for content in contents)
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    for pages in [connection.serialize()] if path is None else _pages(path):
+        for content in contents:
+            place = pages.find(content)
+            while place >= 0:
+                if pages[place - place % page_size] not in _INDEX_PAGES:
+                    return True
+                place = pages.find(content, place + 1)
+    return False
+
+
+def _pages(path: Path) -> Iterator[bytes]:
+    """Yields a file, some pages at once.
+
+    It stays open for as long as the program runs: a process that closes it takes SQLite's locks on it away, from all
+    its connections.
+    """
+    with _reading:
+        status = path.stat()
+        key = (status.st_dev, status.st_ino)
+        if key not in _open_files:
+            _open_files[key] = path.open("rb", buffering=0)
+        file = _open_files[key]
+        file.seek(0)
+        while pages := file.read(_BYTES_AT_ONCE):
+            yield pages

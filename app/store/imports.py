@@ -258,7 +258,8 @@ def _check_tree(columns: JsonObject, rows: Mapping[str, list[JsonObject]]) -> No
 
 def _check_reply(row: JsonObject, place: int) -> None:
     try:
-        message_record(row)  # type: ignore[arg-type]  # it reads by key alone
+        values = (row[column.name] for column in queries.MESSAGE)
+        message_record([json.dumps(value) if isinstance(value, list | dict) else value for value in values])
     except StoreError:
         raise StoreError(f"messages[{place}] holds a reply that this version of hred cannot read") from None
 

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     CursorResult,
-    RowMapping,
+    Row,
     Select,
+    Text,
     and_,
     delete,
     func,
@@ -17,6 +19,9 @@ from sqlalchemy import (
     or_,
     select,
     update,
+)
+from sqlalchemy import (
+    cast as sql_cast,
 )
 from sqlalchemy.orm import Session as Transaction
 
@@ -43,7 +48,22 @@ __all__ = [
     "sessions_of",
 ]
 
-Row = RowMapping
+Message = Row[*tuple[Any, ...]]
+
+_COLUMNS = MessageRow.__table__.c
+SAID = (_COLUMNS.id, _COLUMNS.parent_id, _COLUMNS.role, _COLUMNS.text)
+"""What a model reads of a message."""
+
+MESSAGE: tuple[ColumnElement[Any], ...] = (
+    *SAID[:2],
+    *(
+        # As it is written, for most replies of a chat have the same settings, which need not be read each time.
+        sql_cast(column, Text).label(column.name) if isinstance(column.type, JSON) else column
+        for column in _COLUMNS
+        if column.name not in ("id", "parent_id")
+    ),
+)
+"""All of a message, as `records.message_record` takes it."""
 
 
 def now() -> datetime:
@@ -109,16 +129,16 @@ def sessions_of(
 
 def message_of(
     transaction: Transaction, session_id: str, message_id: str, *, by_client: bool = False
-) -> Row | None:
+) -> Message | None:
     """Returns a message of a session by its id or, `by_client`, by the id that the client made for it."""
     if not by_client and not is_id(message_id):
         return None
     name = MessageRow.client_id if by_client else MessageRow.id
     statement = _messages().where(MessageRow.session_id == session_id, name == message_id)
-    return transaction.execute(statement).mappings().first()
+    return transaction.execute(statement).first()
 
 
-def known_message(transaction: Transaction, session_id: str, message_id: str) -> Row:
+def known_message(transaction: Transaction, session_id: str, message_id: str) -> Message:
     """Returns a message of a session by its id.
 
     Raises:
@@ -133,20 +153,20 @@ def known_message(transaction: Transaction, session_id: str, message_id: str) ->
 def leaf_of(transaction: Transaction, owner: str, session_id: str, leaf: str | None) -> str | None:
     """Returns the leaf that is asked for, once its owner is seen; the active one when None."""
     session = session_of(transaction, owner, session_id)
-    return session.active_leaf_id if leaf is None else str(known_message(transaction, session_id, leaf)["id"])
+    return session.active_leaf_id if leaf is None else str(known_message(transaction, session_id, leaf).id)
 
 
-def children_of(transaction: Transaction, session_id: str, parent_id: str | None) -> Sequence[Row]:
+def children_of(transaction: Transaction, session_id: str, parent_id: str | None) -> Sequence[Message]:
     """Returns the messages that follow one, or that begin the session, in the order in which they came."""
     parent: ColumnElement[bool] = MessageRow.parent_id == parent_id  # becomes IS NULL for None
     statement = _messages().where(MessageRow.session_id == session_id, parent)
-    return transaction.execute(statement.order_by(MessageRow.position)).mappings().all()
+    return transaction.execute(statement.order_by(MessageRow.position)).all()
 
 
-def all_of(transaction: Transaction, session_id: str) -> Sequence[Row]:
+def all_of(transaction: Transaction, session_id: str) -> Sequence[Message]:
     """Returns all messages of a session, on all its branches, in the order in which they came."""
     statement = _messages().where(MessageRow.session_id == session_id)
-    return transaction.execute(statement.order_by(MessageRow.position)).mappings().all()
+    return transaction.execute(statement.order_by(MessageRow.position)).all()
 
 
 def delete_sessions(transaction: Transaction, session_ids: Sequence[str]) -> int:
@@ -159,21 +179,28 @@ def delete_sessions(transaction: Transaction, session_ids: Sequence[str]) -> int
 
 
 def path_to(
-    transaction: Transaction, session_id: str, leaf_id: str, *columns: ColumnElement[Any]
-) -> Sequence[Row]:
-    """Returns the messages from the first one down to a leaf, with all columns unless some are named."""
-    step = (
-        select(MessageRow.id, MessageRow.parent_id)
-        .where(MessageRow.session_id == session_id, MessageRow.id == leaf_id)
-        .cte("path", recursive=True)
+    transaction: Transaction, session_id: str, leaf_id: str, columns: Sequence[ColumnElement[Any]] = MESSAGE
+) -> Sequence[Message]:
+    """Returns the messages from the first one down to a leaf.
+
+    Args:
+        transaction: any.
+        session_id: where the leaf stands.
+        leaf_id: the last message.
+        columns: what is wanted of each, `id` and `parent_id` first.
+    """
+    # All branches are read, for they lie side by side: to look for the parent of each message takes twice as long.
+    statement = (
+        select(*columns).where(MessageRow.session_id == session_id).order_by(MessageRow.position.desc())
     )
-    parents = select(MessageRow.id, MessageRow.parent_id).join(step, MessageRow.id == step.c.parent_id)
-    path = step.union_all(parents)
-    selected = select(*columns) if columns else _messages()
-    # A parent's position is below its child's, so the position is the order of the path.
-    statement = selected.join(path, MessageRow.id == path.c.id).order_by(MessageRow.position)
+    path: list[Message] = []
+    wanted: str | None = leaf_id
     # By the connection: the ORM would look at each row, and there is nothing of its own in them.
-    return transaction.connection().execute(statement).mappings().all()
+    for row in transaction.connection().execute(statement).all():
+        if row[0] == wanted:  # a parent's position is below its child's
+            path.append(row)
+            wanted = row[1]
+    return path[::-1]
 
 
 def insert_message(
@@ -183,7 +210,7 @@ def insert_message(
     role: Role,
     client_id: str,
     columns: Mapping[str, Any],
-) -> Row:
+) -> Message:
     """Inserts a message after the last one of its session, which the caller has locked; returns it.
 
     Args:
@@ -236,7 +263,7 @@ def _make_findable(
 
 
 def _messages() -> Select[Any]:
-    return select(*MessageRow.__table__.c)
+    return select(*MESSAGE)
 
 
 def is_id(value: str) -> bool:

@@ -6,12 +6,13 @@ A score or a latent that is not a finite number is kept and comes back as what i
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
-from sqlalchemy import RowMapping
+import orjson
 
 from app.store.tables import SessionRow
 from dialog.decoding.replies import Ended, Reply, Sampling
@@ -62,9 +63,11 @@ class StoredSession:
     reviewed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
+class StoredMessage(NamedTuple):
     """One message; it never changes.
+
+    A named tuple, unlike the other records: a frozen dataclass takes six times as long to make, and a chat may
+    have thousands of messages.
 
     Attributes:
         id: a random UUID.
@@ -167,15 +170,17 @@ def reply_columns(reply: Reply, model_name: str) -> dict[str, Any]:
     }
 
 
-def message_record(row: RowMapping) -> StoredMessage:
-    """Returns a row of `messages`, all its columns in their order, as a record.
+def message_record(columns: Sequence[Any]) -> StoredMessage:
+    """Returns a row of `messages` as a record.
+
+    Args:
+        columns: those of `queries.MESSAGE`.
 
     Raises:
         StoreError: a reply in the row is not one that this version knows.
     """
-    # A chat may have thousands of messages, and to look up each column by its name takes as long as all else.
-    columns: list[Any] = list(row.values())
-    identity, session_id, parent_id, position, role, text, created_at, client_id, model_name, *said = columns
+    # By their order, for to look up each column by its name takes as long as all else.
+    identity, parent_id, session_id, position, role, text, created_at, client_id, model_name, *said = columns
     reply = None
     if role == "bot":
         try:
@@ -196,39 +201,34 @@ def _reply(
     context_hash: str,
     seed: str,
     index: int,
-    sampling: dict[str, Any],
-    tokens: list[int],
+    sampling: str,
+    tokens: str,
     ended: Ended,
     log_probability: float | None,
     filtered_log_probability: float | None,
-    latent: list[float | str] | None,
-    scores: dict[str, float | str] | None,
+    latent: str | None,
+    scores: str | None,
 ) -> Reply:
     return Reply(
         text=text,
-        tokens=tuple(tokens),
+        tokens=tuple(orjson.loads(tokens)),
         ended=ended,
         log_probability=_from_score(log_probability),
         filtered_log_probability=_from_score(filtered_log_probability),
-        latent=None if latent is None else tuple(map(float, latent)),
+        latent=None if latent is None else tuple(map(float, orjson.loads(latent))),
         seed=int(seed),
         index=index,
-        sampling=_sampling(tuple((name, _hashable(value)) for name, value in sampling.items())),
+        sampling=_sampling(sampling),
         model_hash=model_hash,
         context_hash=context_hash,
-        scores={name: float(value) for name, value in (scores or {}).items()},
+        scores={name: float(value) for name, value in orjson.loads(scores or "{}").items()},
     )
 
 
 @lru_cache(maxsize=256)
-def _sampling(settings: tuple[tuple[str, Any], ...]) -> Sampling:
+def _sampling(settings: str) -> Sampling:
     """Returns decoder settings; most replies of a chat have the same."""
-    return Sampling(**dict(settings))
-
-
-def _hashable(value: Any) -> Any:
-    """Returns a setting as `Sampling` holds it: JSON has no tuples."""
-    return tuple(value) if isinstance(value, list) else value
+    return Sampling(**orjson.loads(settings))
 
 
 def _to_json(value: float) -> float | str:

@@ -10,7 +10,7 @@ the replies that were found good have that role, each in one line; other replies
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, exists, or_, select
+from sqlalchemy import Row, exists, or_, select
 from sqlalchemy.orm import Session as Transaction
 
 from app.store import queries
@@ -23,7 +23,7 @@ __all__ = ["REVIEWED_FORMAT", "ReviewCalls"]
 
 REVIEWED_FORMAT = "hred-reviewed/1"
 
-Row = RowMapping
+Message = Row[*tuple[Any, ...]]
 
 
 class ReviewCalls(StoreBase):
@@ -44,7 +44,7 @@ class ReviewCalls(StoreBase):
                 row = transaction.get(SessionRow, session_id)
                 if row is None:  # deleted in the meantime
                     continue
-                messages = {str(one["id"]): one for one in queries.all_of(transaction, session_id)}
+                messages = {str(one.id): one for one in queries.all_of(transaction, session_id)}
                 good, better = _judged(transaction, row, owner_id, messages)
             yield from _conversations(session_id, messages, good, better)
 
@@ -72,7 +72,7 @@ class ReviewCalls(StoreBase):
 
 
 def _judged(
-    transaction: Transaction, session: SessionRow, owner: str, messages: Mapping[str, Row]
+    transaction: Transaction, session: SessionRow, owner: str, messages: Mapping[str, Message]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Returns why each good reply is good, and what others should have been, by message id."""
     mine = (FeedbackRow.session_id == session.id, FeedbackRow.owner_id == owner)
@@ -96,27 +96,27 @@ def _judged(
     return {
         key: why
         for key, why in good.items()
-        if messages[key]["role"] == "bot" and key not in better and key not in disliked
+        if messages[key].role == "bot" and key not in better and key not in disliked
     }, better
 
 
 def _conversations(
-    session_id: str, messages: Mapping[str, Row], good: Mapping[str, str], better: Mapping[str, str]
+    session_id: str, messages: Mapping[str, Message], good: Mapping[str, str], better: Mapping[str, str]
 ) -> Iterator[JsonObject]:
     inner = {above for key in good for above in _path(messages, key)[:-1]}
     taught: set[str] = set()
-    for key in sorted({*good} - inner, key=lambda key: int(messages[key]["position"])):
+    for key in sorted({*good} - inner, key=lambda key: int(messages[key].position)):
         path = _path(messages, key)
         targets = [each for each in path if each in good and each not in taught]
         taught.update(targets)
         yield _line(session_id, messages, path, dict.fromkeys(targets, None), good)
-    for key in sorted(better, key=lambda key: int(messages[key]["position"])):
+    for key in sorted(better, key=lambda key: int(messages[key].position)):
         yield _line(session_id, messages, _path(messages, key), {key: better[key]}, {key: "corrected"})
 
 
 def _line(
     session_id: str,
-    messages: Mapping[str, Row],
+    messages: Mapping[str, Message],
     path: Sequence[str],
     targets: Mapping[str, str | None],
     why: Mapping[str, str],
@@ -128,24 +128,24 @@ def _line(
         row = messages[key]
         said.append(
             {
-                "role": "assistant" if key in targets else row["role"],
-                "content": targets.get(key) or row["text"],
+                "role": "assistant" if key in targets else row.role,
+                "content": targets.get(key) or row.text,
             }
         )
         if key in targets:
-            names = {name: row[name] for name in ("model_name", "model_hash")}
+            names = {"model_name": row.model_name, "model_hash": row.model_hash}
             reviewed.append({"message": key, "why": why[key], **names})
     return {
-        "id": f"{session_id}/{messages[path[-1]]['position']}" + ("/corrected" if targets[path[-1]] else ""),
+        "id": f"{session_id}/{messages[path[-1]].position}" + ("/corrected" if targets[path[-1]] else ""),
         "format": REVIEWED_FORMAT,
         "messages": said,
         "reviewed": reviewed,
     }
 
 
-def _path(messages: Mapping[str, Row], leaf: str | None) -> list[str]:
+def _path(messages: Mapping[str, Message], leaf: str | None) -> list[str]:
     path = []
     while leaf is not None:
         path.append(leaf)
-        leaf = messages[leaf]["parent_id"]
+        leaf = messages[leaf].parent_id
     return path[::-1]

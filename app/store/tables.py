@@ -25,7 +25,9 @@ Numbers that SQL types would bend are kept as text: a seed is any 64-bit number,
 are compared byte by byte on every database, so that their order is the same.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -83,6 +85,16 @@ type_of_id = _by_bytes(36)
 type_of_hash = String(64)
 
 
+def _of_text(value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    return datetime.fromisoformat(value if value.endswith("+00:00") else f"{value}+00:00")
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
+
+
 class UtcTime(TypeDecorator[datetime]):
     """A time in UTC that keeps its zone, also where the database (SQLite) has none."""
 
@@ -93,11 +105,10 @@ class UtcTime(TypeDecorator[datetime]):
         """Returns the time in UTC."""
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Returns the time with its zone."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """Returns what gives a time of the database its zone."""
+        # Not `process_result_value`, which comes after SQLAlchemy's own, and takes four times as long for both.
+        return _of_text if dialect.name == "sqlite" else _in_utc
 
 
 class Base(DeclarativeBase):

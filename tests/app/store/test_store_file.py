@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from app.settings import Settings
-from app.store import Store
+from app.store import Store, files
 from dialog.errors import StoreError
 
 
@@ -124,6 +124,17 @@ def test_no_copy_of_a_deleted_chat_stays_in_a_page_that_rows_moved_through(
         store.delete_session(owner, chats[left.pop(0)])
         content = bytes_of(path)
         assert {chat for chat in range(len(chats)) if b"CHAT%03d" % chat in content} == set(left)
+
+
+def test_what_an_index_alone_holds_is_no_trace(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "x.db")) as connection, connection:
+        connection.execute("CREATE TABLE said (text TEXT)")
+        connection.execute("CREATE INDEX capitals ON said (upper(text))")
+        connection.executemany("INSERT INTO said VALUES (?)", [(f"secret {n}" * 50,) for n in range(10_000)])
+        connection.commit()
+        for path in (tmp_path / "x.db", None):  # the file, and what SQLite sees
+            assert files._holds(connection, path, [b"elsewhere", b"secret 9999"])
+            assert not files._holds(connection, path, [b"SECRET 9999", b"elsewhere"])
 
 
 def test_a_newer_a_foreign_and_a_broken_file_are_refused_and_left_alone(path: Path, url: str) -> None:
