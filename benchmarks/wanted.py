@@ -150,6 +150,26 @@ BENCHMARKS = [
         ],
     ),
     Benchmark(
+        "page",
+        ["page_chats.py", _SHIPPED[1]],
+        ["--messages", "2", "--chats", "10"],
+        [
+            Wanted(
+                "complete",
+                "50 pages at once, replies complete of those asked for",
+                "share_of_limit",
+                least=1.0,
+            ),
+            Wanted("doubled", "messages of theirs that are stored twice", "value", most=0),
+            Wanted(
+                "rate",
+                "replies a second on the pages, over those through `/v1`, not stored",
+                "share_of_limit",
+            ),
+            Wanted("(first sign|whole), .*", "seconds on the page", "value"),
+        ],
+    ),
+    Benchmark(
         "prepare",
         ["prepare_speed.py"],
         ["--megabytes", "20", "--gigabytes", "0", "--rounds", "2"],
@@ -185,12 +205,48 @@ BENCHMARKS = [
         "store",
         ["store.py"],
         ["--messages", "20000", "--repeats", "10"],
-        [Wanted(".*", "the store with a million messages, 95th percentile", "value", most=50.0)],
+        [
+            Wanted(
+                ".*(opening|listing|searching).*",
+                "the store with a million messages, 95th percentile",
+                "value",
+                most=50.0,
+            ),
+            Wanted(".*deleting.*", "the store with a million messages, median", "value"),
+        ],
     ),
     Benchmark(
         "startup",
         ["startup.py"],
-        [],
-        [Wanted(".*", "starting", "value")],
+        ["--rounds", "1"],
+        [
+            Wanted("help", "seconds of `hred --help`", "value", most=0.5),
+            Wanted(
+                "page usable",
+                "seconds from `hred serve` to a message sent in Chromium, over importing gradio and 3 s",
+                "share_of_limit",
+                most=1.0,
+            ),
+            Wanted(
+                "first answer",
+                "the same to its reply, over importing gradio and torch and 6 s",
+                "share_of_limit",
+                most=1.0,
+            ),
+        ],
+    ),
+    Benchmark(
+        "memory",
+        ["memory.py", _SHIPPED[1]],
+        ["--messages", "400", "--first", "200"],
+        [
+            Wanted(
+                "growth of USS",
+                "memory of a server after 10,000 messages, above that after 1,000",
+                "value",
+                most=30.0,
+            ),
+            Wanted("growth of RSS", "the same with the pages of shared libraries", "value"),
+        ],
     ),
 ]

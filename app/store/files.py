@@ -21,6 +21,7 @@ __all__ = [
     "make_file",
     "make_private",
     "name_of",
+    "pages_of",
     "switch_to_log",
 ]
 
@@ -173,7 +174,7 @@ def _holds(connection: sqlite3.Connection, path: Path | None, contents: Sequence
     if path is None and not hasattr(connection, "serialize"):  # SQLite was built without it
         return True
     (page_size,) = connection.execute("PRAGMA page_size").fetchone()
-    for pages in [connection.serialize()] if path is None else _pages(path):
+    for pages in [connection.serialize()] if path is None else pages_of(path):
         for content in contents:
             place = pages.find(content)
             while place >= 0:
@@ -183,7 +184,7 @@ def _holds(connection: sqlite3.Connection, path: Path | None, contents: Sequence
     return False
 
 
-def _pages(path: Path) -> Iterator[bytes]:
+def pages_of(path: Path) -> Iterator[bytes]:
     """Yields a file, some pages at once.
 
     It stays open for as long as the program runs: a process that closes it takes SQLite's locks on it away, from all

@@ -13,6 +13,7 @@ from app.store import Store, TemporaryStore
 from app.trainings import Trainings
 from app.web.assets import read_asset
 from app.web.battle_tab import build_battle_tab
+from app.web.blocks import Page
 from app.web.chat_tab import build_chat_tab
 from app.web.chats import Chats
 from app.web.compare_tab import build_compare_tab
@@ -71,7 +72,7 @@ def build_page(
         settings = Settings.from_environment()
         trainings = Trainings(settings.runs_folder, settings.database_url)
     house = House(bots, store, Chats(bots, store, temporary), trainings)
-    with gr.Blocks(title="dialog", analytics_enabled=False) as page:
+    with Page(title="dialog", analytics_enabled=False) as page:
         with gr.Row(elem_id="head"):
             gr.Markdown("# dialog", elem_id="name", min_width=90)
             gr.Markdown(label("page.about"), elem_id="about", min_width=200)
