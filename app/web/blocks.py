@@ -19,7 +19,8 @@ class Page(gr.Blocks):
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """Returns what the browser is sent for the values of an event's outputs."""
-        if not isinstance(predictions, list | tuple) or not 1 < len(predictions) == len(block_fn.outputs):
+        is_several = isinstance(predictions, list | tuple) and 1 < len(predictions) == len(block_fn.outputs)
+        if not is_several:
             return await super().postprocess_data(block_fn, predictions, state)
         changed = [place for place, value in enumerate(predictions) if not _is_skipped(value)]
         sent: list[Any] = [dict(_SKIPPED) for _ in predictions]
