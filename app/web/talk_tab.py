@@ -1,7 +1,7 @@
 """The components that the chat and the comparison share: list of chats, conversation, box, settings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -104,7 +104,7 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
     new.click(talk.new, None, outputs, **waiting)
     stop.click(talk.stop, [session_id], None, queue=False, **private)
     page.load(talk.load, None, outputs, **waiting)
-    page.load(partial(_for_reader, house, tab), None, models, queue=False, **private)
+    page.load(_for_reader(house, tab), None, models, queue=False, **private)
 
 
 def _html(place: str, of_class: str) -> gr.Markdown:
@@ -113,10 +113,14 @@ def _html(place: str, of_class: str) -> gr.Markdown:
     )
 
 
-def _for_reader(house: House, tab: TalkTab, request: gr.Request) -> Any:
-    """Chooses the models to talk to in the reader's language."""
-    names = for_language(house.bots.names, language_of(request))
-    return gr.update(value=names if tab.is_comparing else first_of(names))
+def _for_reader(house: House, tab: TalkTab) -> Callable[[gr.Request], Any]:
+    """Returns what chooses the models to talk to in the reader's language."""
+
+    def chosen(request: gr.Request) -> Any:
+        names = for_language(house.bots.names, language_of(request))
+        return gr.update(value=names if tab.is_comparing else first_of(names))
+
+    return chosen
 
 
 def _models(house: House, tab: TalkTab) -> gr.Dropdown:
