@@ -51,6 +51,7 @@ BOX, SESSION, LEAF = ("chat-message", "message"), ("chat-session", "session-id")
 CONVERSATION = ("chat-conversation", "conversation")
 """Names that elements of the page have or had."""
 ACTIONS = ("open", "edit", "again", "walk", "choose", "like", "dislike", "correct", "rename", "delete")
+ACTIONS += ("why-chat", "why-reply")
 
 
 def id_of(config, names):
@@ -133,7 +134,7 @@ def guesses(config, dependency, session_id, message_id):
     if not actions:
         yield given
     for action in ACTIONS if actions else ():
-        id_ = session_id if action in ("open", "rename", "delete") else message_id
+        id_ = session_id if action in ("open", "rename", "delete", "why-chat") else message_id
         asked = {"do": action, "session": session_id, "leaf": message_id, "id": id_, "text": "lemonade"[:1]}
         yield {**given, **dict.fromkeys(actions, json.dumps(asked))}
 
