@@ -1,7 +1,8 @@
-"""Short conversations made by a program: the user tells names, talks of something else, and asks for one of them.
+"""Short conversations made by a program: how a chat begins and ends, and names that are told and asked for.
 
-What to answer stands in the conversation alone, and which of two names is meant in the question: a model must look it
-up. The sentences are this project's own.
+The user says hello, asks what most ask a chatbot first, tells a name or two, talks of something else, asks for one of
+them, and says goodbye, or some of that. What a name is stands in the conversation alone, and which of two is meant in
+the question: a model must look it up. The sentences are this project's own.
 """
 
 import random
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 __all__ = ["drill"]
 
 USER, BOT = "User", "Bot"
+_Exchange = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class _Sentences:
         aside: what the user says in between, and the bot's answer.
         asks: by the user.
         answers: by the bot.
+        hello, first, goodbye: what the user may say, and what the bot answers.
     """
 
     animals: tuple[str, ...]
@@ -33,6 +36,9 @@ class _Sentences:
     aside: tuple[tuple[str, str], ...]
     asks: tuple[str, ...]
     answers: tuple[str, ...]
+    hello: _Exchange
+    first: tuple[_Exchange, ...]
+    goodbye: _Exchange
 
 
 _SENTENCES = {
@@ -81,6 +87,71 @@ _SENTENCES = {
             "It is {name}.",
             "That is {name}, your {who}.",
         ),
+        (
+            ("hello", "Hello!", "hi", "Hi there", "hey", "good morning"),
+            (
+                "Hello! Nice to meet you.",
+                "Hi! How are you today?",
+                "Hello! What would you like to talk about?",
+                "Hello there! How is your day?",
+            ),
+        ),
+        (
+            (
+                (
+                    "what is your name?",
+                    "What's your name?",
+                    "who are you?",
+                    "do you have a name?",
+                    "your name?",
+                ),
+                ("I'm Dialog. What's yours?", "My name is Dialog.", "Dialog, a small program. And you?"),
+            ),
+            (
+                ("are you a robot?", "what are you?", "are you human?", "Are you a real person?"),
+                (
+                    "I'm a small program that learned from conversations.",
+                    "No person, a program. Is that all right?",
+                ),
+            ),
+            (
+                ("how are you?", "How are you today?", "how is it going?"),
+                ("I'm fine, thank you. And you?", "All my words are in order, thanks. How are you?"),
+            ),
+            (
+                ("do you like music?", "Do you like music?", "what music do you like?"),
+                (
+                    "I like reading about it. What music do you like?",
+                    "I can't hear it, but I like to talk about it. What do you listen to?",
+                ),
+            ),
+            (
+                ("do you like films?", "do you watch movies?", "What is your favorite movie?"),
+                (
+                    "I have no eyes for films. Which one should I know?",
+                    "I only know them from talk. What is yours?",
+                ),
+            ),
+            (
+                ("tell me a joke", "Do you know a joke?", "make me laugh"),
+                ("What is brown and sticky? A stick!", "I know one about paper, but it's tearable."),
+            ),
+            (
+                ("what can you do?", "can you help me?", "What do you know?"),
+                (
+                    "I can chat a little, and listen.",
+                    "Not much: small talk is what I do. What's on your mind?",
+                ),
+            ),
+            (
+                ("thank you", "thanks!", "Thanks a lot"),
+                ("You're welcome!", "With pleasure."),
+            ),
+        ),
+        (
+            ("bye", "Bye!", "goodbye", "see you", "good night", "I have to go now"),
+            ("Bye! It was nice talking to you.", "Goodbye! Take care.", "See you! Have a good day."),
+        ),
     ),
     "ja": _Sentences(
         ("犬", "犬", "猫", "うさぎ", "ハムスター", "インコ"),
@@ -124,6 +195,62 @@ _SENTENCES = {
             "覚えていますよ。{name}です。",
             "もちろん、{name}です。",
         ),
+        (
+            ("こんにちは", "こんにちは!", "やあ", "どうも", "おはようございます", "はじめまして"),
+            (
+                "こんにちは!お会いできてうれしいです。",
+                "こんにちは!今日はどんな一日ですか?",
+                "こんにちは。何の話をしましょうか?",
+            ),
+        ),
+        (
+            (
+                ("お名前は何ですか?", "名前は?", "あなたは誰ですか?", "何て呼べばいい?", "お名前は?"),
+                ("ダイアログといいます。お名前は?", "ダイアログです。よろしくお願いします。"),
+            ),
+            (
+                ("あなたは人間ですか?", "ロボットなの?", "何者ですか?", "AIですか?"),
+                ("会話から学んだ小さなプログラムです。", "人ではなく、プログラムなんです。"),
+            ),
+            (
+                ("元気ですか?", "お元気ですか?", "調子はどう?"),
+                ("元気です。あなたはいかがですか?", "おかげさまで、言葉はそろっています。お元気ですか?"),
+            ),
+            (
+                ("音楽は好きですか?", "音楽好き?", "どんな音楽が好きですか?"),
+                (
+                    "聴けませんが、音楽の話は好きです。何を聴きますか?",
+                    "音楽の話は楽しいです。よく聴く曲はありますか?",
+                ),
+            ),
+            (
+                ("映画は好きですか?", "映画は見ますか?", "好きな映画は?"),
+                (
+                    "目がないので見られませんが、話を聞くのは好きです。",
+                    "見られないんです。おすすめはありますか?",
+                ),
+            ),
+            (
+                ("何か面白いこと言って", "冗談を言って", "笑わせて"),
+                ("布団が吹っ飛んだ。お粗末さまでした。", "アルミ缶の上にあるミカン。いかがでしょう。"),
+            ),
+            (
+                ("何ができますか?", "手伝ってくれますか?", "何を知っていますか?"),
+                ("少しおしゃべりができます。", "大したことはできませんが、お話は聞けます。"),
+            ),
+            (
+                ("ありがとう", "ありがとうございます", "助かりました"),
+                ("どういたしまして。", "お役に立ててうれしいです。"),
+            ),
+        ),
+        (
+            ("さようなら", "またね", "じゃあね", "おやすみなさい", "そろそろ行きます", "バイバイ"),
+            (
+                "さようなら。お話しできて楽しかったです。",
+                "またいつでも話しかけてください。",
+                "それでは、よい一日を。",
+            ),
+        ),
     ),
 }
 
@@ -140,22 +267,28 @@ def drill(
         random_state: what draws it.
     """
     said, draw = _SENTENCES[language], random_state.choice
-    told = [(draw(said.animals), draw(animals), 0)]
-    if random_state.random() < 0.4:
-        told.append((draw(said.people), draw(people), 1))
-        random_state.shuffle(told)
     turns: list[tuple[str, str]] = []
 
-    def say(user: str, bot: str, one: tuple[str, str, int]) -> None:
-        who, name, kind = one
+    def say(user: str, bot: str, who: str = "", name: str = "", kind: int = 0) -> None:
         texts = (user.split("|")[min(kind, user.count("|"))], bot)
         turns.extend(
             (by, text.format(who=who, name=name)) for by, text in zip((USER, BOT), texts, strict=True)
         )
 
-    for one in told:
-        say(draw(said.tells), draw(said.taken), one)
-    for aside in random_state.sample(said.aside, random_state.randint(0, 2)):
-        say(*aside, told[-1])
-    say(draw(said.asks), draw(said.answers), draw(told))
+    if random_state.random() < 0.6:
+        say(draw(said.hello[0]), draw(said.hello[1]))
+    for users, bots in random_state.sample(said.first, random_state.randint(0, 2)):
+        say(draw(users), draw(bots))
+    if random_state.random() < 0.8:
+        told = [(draw(said.animals), draw(animals), 0)]
+        if random_state.random() < 0.4:
+            told.append((draw(said.people), draw(people), 1))
+            random_state.shuffle(told)
+        for one in told:
+            say(draw(said.tells), draw(said.taken), *one)
+        for aside in random_state.sample(said.aside, random_state.randint(0, 2)):
+            say(*aside, *told[-1])
+        say(draw(said.asks), draw(said.answers), *draw(told))
+    if not turns or random_state.random() < 0.5:
+        say(draw(said.goodbye[0]), draw(said.goodbye[1]))
     return tuple(turns)

@@ -63,38 +63,46 @@ _KINDS: Mapping[str, Settings] = {
         "word_dropout": 0.1,
         "bag_of_words": "true",
         "bag_of_words_weight": 0.2,
-        "free_bits": 0.03,
-        "kl_annealing_updates": 300,
+        "free_bits": 0.02,
+        "kl_annealing_updates": 150,
     },
 }
-_FIRST = {"batch_tokens": 1024, "learning_rate": 0.003, "warmup_updates": 150, "updates": 3000}
-_LAST = {"batch_tokens": 2048, "warmup_updates": 50, "validate_every": 100, "validate_conversations": 0}
+_FIRST = {
+    "batch_tokens": 1024,
+    "learning_rate": 0.003,
+    "warmup_updates": 150,
+    "validate_every": 500,
+    "validate_conversations": 60,
+    "updates": 3000,
+}
+_LAST = {
+    "batch_tokens": 2048,
+    "learning_rate": 0.001,
+    "dropout": 0.2,
+    "warmup_updates": 50,
+    "validate_every": 700,
+    "validate_conversations": 0,
+    "updates": 700,
+}
+_LATENT = {**_LAST, "learning_rate": 0.0006, "validate_every": 300, "updates": 300}
 PLANS = {
     "en": Plan(
         8000,
         {"embedding_size": 256, "hidden_size": 384, "context_size": 384},
         _FIRST,
-        {
-            "seq2seq": {**_LAST, "learning_rate": 0.0006, "updates": 800},
-            "hred": {**_LAST, "learning_rate": 0.0008, "updates": 600},
-            "vhred": {**_LAST, "learning_rate": 0.0004, "updates": 600, "validate_every": 150},
-        },
-        copies=2,
-        drills=1500,
-        number=400,
+        {"seq2seq": _LAST, "hred": _LAST, "vhred": _LATENT},
+        copies=3,
+        drills=900,
+        number=600,
     ),
     "ja": Plan(
         5000,
         {"embedding_size": 256, "hidden_size": 256, "context_size": 256},
         _FIRST,
-        {
-            "seq2seq": {**_LAST, "learning_rate": 0.0008, "updates": 600},
-            "hred": {**_LAST, "learning_rate": 0.0008, "updates": 600},
-            "vhred": {**_LAST, "learning_rate": 0.0005, "updates": 600, "validate_every": 150},
-        },
+        {"seq2seq": _LAST, "hred": _LAST, "vhred": _LATENT},
         copies=8,
-        drills=1500,
-        number=200,
+        drills=900,
+        number=350,
     ),
 }
 
