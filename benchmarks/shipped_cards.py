@@ -85,9 +85,9 @@ conversations of the corpus.
 
 ## Training
 
-`benchmarks/shipped_models.py` makes it; docs/log.md tells how these weights were made. The last stage had seed
-{config["seed"]}; the weights of update {chosen["update"]:,} did best on its validation split. All its settings stand
-in `config.json`, its course in `metrics.jsonl`.
+`benchmarks/shipped_models.py` makes it; docs/log.md tells how these weights were made. They are those of
+update {chosen["update"]:,}, the last one, of the last stage, seed {config["seed"]}. All its settings stand in
+`config.json`, its course in `metrics.jsonl`.
 
 ## Figures
 

@@ -163,7 +163,7 @@ class Maker:
     def export(self, model: str, to: Path) -> Path:
         """Copies a trained run as it ships, with its card; returns its folder."""
         folder = to / (model if self.language == "en" else f"{model}-{self.language}")
-        run, card = self.last(model), self.out / f"{model}-card.md"
+        run, card = self.out / model, self.out / f"{model}-card.md"
         card.write_text("\n")
         half = self.out / f"{model}-half"
         if not half.exists():
@@ -174,7 +174,7 @@ class Maker:
             for name in ("corpus", "talk")
         }
         card.write_text(card_of(folder.name, self.language, model, half, figures, notice))
-        _hred("export", half, "--out", folder, "--card", card)
+        _hred("export", half, "--out", folder, "--half", "--card", card)
         return folder
 
     def _train(self, corpus: Path, out: Path, model: str, training: Settings, start: Path | None) -> Path:
