@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from app.settings import Serving
 from app.shipped import run_path, shipped_models
 from dialog.errors import ConfigError, DialogError, RunFolderError, UsageError
-from dialog.models.registry import check_answers
+from dialog.models.registry import MODELS, check_answers
 
 if TYPE_CHECKING:
     from dialog.conversation import Conversation
     from dialog.decoding.engine import Engine
+    from dialog.decoding.replier import Replier
     from dialog.decoding.replies import Reply
 
 __all__ = ["Bots"]
@@ -35,10 +36,18 @@ class Bots:
     Args:
         folders: run folders by name, in the order in which they are shown.
         serving: how each is served.
+        silent: models that answer nothing, but have a latent variable to look into, by other names.
     """
 
-    def __init__(self, folders: Mapping[str, Path], serving: Serving | None = None) -> None:
-        self._folders = dict(folders)
+    def __init__(
+        self,
+        folders: Mapping[str, Path],
+        serving: Serving | None = None,
+        silent: Mapping[str, Path] | None = None,
+    ) -> None:
+        self._folders, self._silent = dict(folders), dict(silent or {})
+        self._silent_repliers: dict[str, Replier] = {}
+        self._silent_lock = threading.Lock()
         self._serving = serving or Serving()
         self._locks = {name: threading.Lock() for name in folders}
         self._changing = threading.Lock()
@@ -57,10 +66,16 @@ class Bots:
             UsageError: one of them is of a kind that answers nothing, or has no decoder for int8.
         """
         folders: dict[str, Path] = {}
+        silent: dict[str, Path] = {}
         for run in runs:
             folder = run_path(run)
+            if _has_latent(folder) and "reply" not in MODELS[_kind(folder)].abilities:
+                silent[_free_name(folder, {**folders, **silent})] = folder
+                continue
             _check_answers(folder)
-            folders[_free_name(folder, folders)] = folder
+            folders[_free_name(folder, {**folders, **silent})] = folder
+        if silent and not folders:
+            _check_answers(next(iter(silent.values())))  # a page without anybody who answers is none
         folders = folders or shipped_models()
         if serving is not None and serving.int8:
             for folder in folders.values():
@@ -69,12 +84,35 @@ class Bots:
             raise RunFolderError(
                 "there is no shipped model; name the folder of a trained run: hred serve RUN"
             )
-        return Bots(folders, serving)
+        return Bots(folders, serving, silent)
 
     @property
     def names(self) -> list[str]:
         """The bots' names, in order."""
         return list(self._folders)
+
+    @property
+    def latent_names(self) -> list[str]:
+        """The names of those with a latent variable, by what their folders say; none is loaded for it."""
+        folders = list(self._folders.items())
+        return [*(name for name, folder in folders if _has_latent(folder)), *self._silent]
+
+    def replier(self, name: str) -> "Replier":
+        """Returns what speaks with a bot's model, or with one that answers nothing; loaded now if it was not yet.
+
+        Raises:
+            RunFolderError: as `engine`.
+        """
+        if name not in self._silent:
+            return self.engine(name).replier
+        from dialog.decoding.replier import Replier
+        from dialog.run_folder import load_run
+
+        with self._silent_lock:
+            if name not in self._silent_repliers:
+                run = load_run(self._silent[name])
+                self._silent_repliers[name] = Replier(run.model, run.tokenizer, run.model_hash, cache_bytes=0)
+            return self._silent_repliers[name]
 
     @property
     def in_int8(self) -> bool:
@@ -125,7 +163,7 @@ class Bots:
             for name, other in self._folders.items():
                 if other.resolve() == folder.resolve():
                     raise UsageError(f"{folder} is loaded already, as {name}; unload that first")
-            name = _free_name(folder, self._folders)
+            name = _free_name(folder, {**self._folders, **self._silent})
             self._locks.setdefault(name, threading.Lock())
             with self._locks[name]:
                 self._failed.pop(name, None)
@@ -283,6 +321,19 @@ def _close_in_time(engine: "Engine") -> None:
     while engine.num_waiting + engine.num_running > 0 and time.monotonic() < end:
         time.sleep(0.1)
     engine.close()
+
+
+def _has_latent(folder: Path) -> bool:
+    kind = _kind(folder)
+    return kind in MODELS and MODELS[kind].has_latent
+
+
+def _kind(folder: Path) -> str:
+    """Returns the name of a run's model by its own `config.json`; "" where that cannot be read."""
+    try:
+        return str(json.loads((folder / "config.json").read_bytes())["model"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _check_answers(folder: Path) -> None:

@@ -21,6 +21,7 @@ from app.web.data_panel import build_data_panel
 from app.web.drawing import draw_menus
 from app.web.house import House
 from app.web.language import LANGUAGE_COOKIE, InLanguage, language_of
+from app.web.latent_tab import build_latent_tab
 from app.web.model_menu import follow
 from app.web.models_tab import build_models_tab
 from app.web.script import page_head
@@ -48,6 +49,7 @@ TABS: tuple[Tab, ...] = (
     Tab("chat", build_chat_tab),
     Tab("compare", build_compare_tab),
     Tab("battle", build_battle_tab),
+    Tab("latent", build_latent_tab),
     Tab("why", build_why_tab),
     Tab("models", build_models_tab),
 )

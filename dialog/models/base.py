@@ -258,6 +258,30 @@ class ReplyModel(nn.Module, ABC):
         """
         raise self._without_latent()
 
+    @property
+    def noise_size(self) -> int:
+        """How many numbers of noise `plan` draws for a reply, to make its z of.
+
+        Raises:
+            UsageError: the model has no latent variable.
+        """
+        raise self._without_latent()
+
+    def latents_from(self, state: ContextState, noise: Tensor) -> Tensor:
+        """Returns the z that `plan` makes of noise: a draw from the prior where the noise is one from N(0, I).
+
+        Args:
+            state: a row a reply.
+            noise: (reply, `noise_size`).
+
+        Returns:
+            (reply, latent), as `plan` takes them.
+
+        Raises:
+            UsageError: the model has no latent variable.
+        """
+        raise self._without_latent()
+
     def posterior_kl(self, batch: Batch, generator: torch.Generator) -> PosteriorKL:
         """Returns `loss`'s KL(posterior || prior) for the same draws; nothing is decoded.
 

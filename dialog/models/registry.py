@@ -40,6 +40,7 @@ class ModelEntry:
         purpose: one line, what it is for.
         papers: author, year and title of each; the first is the model's own.
         abilities: what it can be used for.
+        has_latent: whether it draws a latent variable z.
         lacks: promises of `ReplyModel` that it does not keep, by name, each with the reason. `log_weights`
             needs no word where there is no latent variable.
         instead: what to do with it, where it cannot reply; goes on a sentence behind "so it answers nothing: ".
@@ -49,6 +50,7 @@ class ModelEntry:
     purpose: str
     papers: tuple[str, ...]
     abilities: tuple[Ability, ...] = ("reply",)
+    has_latent: bool = False
     lacks: Mapping[str, str] = field(default_factory=dict)
     instead: str = ""
 
@@ -86,6 +88,7 @@ MODELS: dict[str, ModelEntry] = {
             "Zhao, Zhao and Eskenazi 2017, Learning Discourse-level Diversity for Neural Dialog Models using "
             "Conditional Variational Autoencoders",
         ),
+        has_latent=True,
     ),
     "vhcr": ModelEntry(
         "dialog.models.vhcr:VHCR",
@@ -94,6 +97,7 @@ MODELS: dict[str, ModelEntry] = {
             "Park, Cho and Kim 2018, A Hierarchical Latent Structure for Variational Conversation Modeling",
             "Serban et al. 2017, A Hierarchical Latent Variable Encoder-Decoder Model for Generating Dialogues",
         ),
+        has_latent=True,
     ),
     "lm": ModelEntry(
         "dialog.models.language:LanguageModel",
@@ -139,6 +143,7 @@ MODELS: dict[str, ModelEntry] = {
             "Kingma and Welling 2014, Auto-Encoding Variational Bayes",
         ),
         abilities=("reconstruct", "generate"),
+        has_latent=True,
         instead="give it utterances to say again by `hred autoencode`, or draw texts from it by `hred generate`",
     ),
 }

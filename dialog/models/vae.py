@@ -93,10 +93,20 @@ class VAE(UtteranceAutoencoder):
 
     def codes(self, state: ContextState, generators: Sequence[torch.Generator]) -> Tensor:
         """See `UtteranceAutoencoder.codes`; z is drawn from the posterior, or from the prior of no utterance."""
+        rows = self.table.weight.new_empty(state.num_rows, 0)
+        return self.latents_from(state, generators_noise(generators, self.noise_size, rows))
+
+    @property
+    def noise_size(self) -> int:
+        """See `ReplyModel.noise_size`."""
+        return self.code_size
+
+    def latents_from(self, state: ContextState, noise: Tensor) -> Tensor:
+        """See `ReplyModel.latents_from`; of the posterior, or of the prior of no utterance, as `codes` draws."""
         read = self.last(state)
         posterior = self.posterior(self.encoder(self.table, read).vectors).base_dist
         is_nothing = (read.lengths == 0).to(posterior.loc.device)[:, None]
-        noise = generators_noise(generators, self.code_size, posterior.loc)
+        noise = noise.to(posterior.loc)
         latents: Tensor = torch.where(is_nothing, noise, posterior.loc + posterior.scale * noise)
         return latents
 

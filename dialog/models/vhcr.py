@@ -49,6 +49,7 @@ from dialog.models.latent_options import ConversationSettings
 from dialog.models.parts import TokenTable, generators_noise
 from dialog.models.sampled import chunks, sampled_replies
 from dialog.models.scoring import reply_losses, score_replies
+from dialog.models.windows import Windows
 from dialog.models.words import BagOfWords
 from dialog.text.batches import Batch, Utterances
 
@@ -166,15 +167,11 @@ class VHCR(ReplyModel):
             )
         windows = self.hierarchy.windows_of(state)
         if latents is None:
-            noise = generators_noise(generators, sum(sizes), state.vectors).split(sizes, dim=1)
-            given = self.hierarchy.infer(windows).base_dist
-            shared = given.loc + given.scale * noise[0]
+            noise = generators_noise(generators, self.noise_size, state.vectors)
+            latents, context = self._of_noise(windows, noise)
         else:
-            shared = latents[:, : sizes[0]].to(state.vectors)
-        context = self.hierarchy.context_of(windows, shared)
-        if latents is None:
-            prior = self.prior(torch.cat([context, shared.to(context)], dim=1)).base_dist
-            latents = torch.cat([shared, prior.loc + prior.scale * noise[1]], dim=1)
+            context = self.hierarchy.context_of(windows, latents[:, : sizes[0]].to(state.vectors))
+        shared = latents[:, : sizes[0]].to(state.vectors)
         condition = torch.cat([context, latents[:, sizes[0] :].to(context), shared.to(context)], dim=1)
         return self.decoder.begin(condition, self.hierarchy.memory_of(state), latents)
 
@@ -186,6 +183,26 @@ class VHCR(ReplyModel):
         context = self.hierarchy.context_of(windows, shared)
         own = self.prior(torch.cat([context, shared.to(context)], dim=1)).base_dist.loc
         return torch.cat([shared.to(own), own], dim=1)
+
+    @property
+    def noise_size(self) -> int:
+        """See `ReplyModel.noise_size`."""
+        return self.config.conversation_latent_size + self.config.latent_size
+
+    def latents_from(self, state: ContextState, noise: Tensor) -> Tensor:
+        """See `ReplyModel.latents_from`; z_conv is of its posterior given the kept utterances, as in a chat."""
+        assert isinstance(state, ConversationState)
+        return self._of_noise(self.hierarchy.windows_of(state), noise.to(state.vectors))[0]
+
+    def _of_noise(self, windows: Windows, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns [z_conv; z_t] of noise (row, latent), and the context under that z_conv (row, context)."""
+        sizes = [self.config.conversation_latent_size, self.config.latent_size]
+        of_conversation, of_reply = noise.split(sizes, dim=1)
+        given = self.hierarchy.infer(windows).base_dist
+        shared = given.loc + given.scale * of_conversation
+        context = self.hierarchy.context_of(windows, shared)
+        prior = self.prior(torch.cat([context, shared.to(context)], dim=1)).base_dist
+        return torch.cat([shared, prior.loc + prior.scale * of_reply], dim=1), context
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """See `ReplyModel.step`."""

@@ -108,10 +108,7 @@ class VHRED(ReplyModel):
         """See `ReplyModel.plan`; z is drawn from the prior unless given."""
         assert isinstance(state, HierarchicalState)
         if latents is None:
-            prior = self.prior(state.context).base_dist
-            latents = prior.loc + prior.scale * generators_noise(
-                generators, self.config.latent_size, prior.loc
-            )
+            latents = self.latents_from(state, generators_noise(generators, self.noise_size, state.context))
         condition = torch.cat([state.context, latents.to(state.context)], dim=1)
         return self.decoder.begin(condition, self.hierarchy.memory_of(state), latents)
 
@@ -120,6 +117,18 @@ class VHRED(ReplyModel):
         assert isinstance(state, HierarchicalState)
         mean: Tensor = self.prior(state.context).base_dist.loc
         return mean
+
+    @property
+    def noise_size(self) -> int:
+        """See `ReplyModel.noise_size`."""
+        return self.config.latent_size
+
+    def latents_from(self, state: ContextState, noise: Tensor) -> Tensor:
+        """See `ReplyModel.latents_from`."""
+        assert isinstance(state, HierarchicalState)
+        prior = self.prior(state.context).base_dist
+        latents: Tensor = prior.loc + prior.scale * noise.to(prior.loc)
+        return latents
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """See `ReplyModel.step`."""

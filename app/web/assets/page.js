@@ -31,7 +31,7 @@
   };
 
   const tabOf = (element) => {
-    const part = element.closest(".talk");
+    const part = element.closest("[id$='-talk']");
     return part ? part.id.replace(/-talk$/, "") : null;
   };
 
@@ -162,6 +162,19 @@
     else if (event.target.closest("#list-toggle")) showList(!document.querySelector(".talk.list-open"));
     else if (!event.target.closest(".side, dialog") || event.target.closest("[id$='-new']")) showList(false);
   });
+
+  // What a point of a picture stands for is shown below the picture, and the reply of that number is marked.
+  const point = (event) => {
+    const at = event.target.closest && event.target.closest(".spoken-found [data-words]");
+    if (!at) return;
+    at.closest("figure").querySelector(".pointed").textContent = at.dataset.words;
+    const found = at.closest(".spoken-found");
+    for (const card of found.querySelectorAll(".spoken")) {
+      card.classList.toggle("marked", card.dataset.number === at.dataset.number);
+    }
+  };
+  document.addEventListener("pointerover", point);
+  document.addEventListener("focusin", point);
 
   // ---- keys -------------------------------------------------------------------------------------------------------
   document.addEventListener("keydown", (event) => {

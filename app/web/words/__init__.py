@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.web.words import battle, chat, compare, controls, data, models, page, show, why
+from app.web.words import battle, chat, compare, controls, data, latent, models, page, show, why
 
 __all__ = ["LANGUAGES", "NAMES", "all_words", "label", "say", "translations"]
 
@@ -24,6 +24,7 @@ _TABS: dict[str, dict[str, dict[str, str]]] = {
     "chat": chat.WORDS,
     "compare": compare.WORDS,
     "battle": battle.WORDS,
+    "latent": latent.WORDS,
     "why": why.WORDS,
     "models": models.WORDS,
     "show": show.WORDS,

@@ -83,6 +83,34 @@ SENTENCES = {
     "you have voted in this battle before, and a vote stands; begin another battle": (
         "この対戦にはもう投票しています。投票は変えられません。新しい対戦を始めてください"
     ),
+    "{name} names no draw; write a seed and a number, both whole, such as 7/1": (
+        "{name} は抽選の名前ではありません。7/1 のように、シードと番号を整数で書いてください"
+    ),
+    "the page's event cannot be read; reload the page": "ページからの要求を読み取れません。再読み込みしてください",
+    "the conversation has no text to answer; give at least one turn with words": (
+        "返答する言葉がありません。1つ以上の発言を書いてください"
+    ),
+    "the context has {count} characters, but at most {most} are read; shorten it": (
+        "文脈は {count} 文字ですが、読めるのは {most} 文字までです。短くしてください"
+    ),
+    "the context has {count} turns, but at most {most} are read; leave the first ones out": (
+        "文脈は {count} 発言ですが、読めるのは {most} 発言までです。最初のほうを除いてください"
+    ),
+    "{count} replies were asked for, but at once it can be {least} to {most}; choose another number": (
+        "返答を {count} 件とありますが、一度に {least} から {most} 件までです。別の数にしてください"
+    ),
+    "{count} points were asked for, but at once it can be {least} to {most}; choose another number": (
+        "点の数が {count} とありますが、{least} から {most} までです。別の数にしてください"
+    ),
+    "the most probable word is always taken, so words are not drawn; choose another manner": (
+        "常に最も確率の高い言葉を選ぶため、言葉の抽選はありません。別の話し方を選んでください"
+    ),
+    "nothing was said in this chat that could be answered; choose another one": (
+        "このチャットには返答できる発言がありません。別のチャットを選んでください"
+    ),
+    "{model} has no latent variable to draw; choose a VHRED or a VHCR": (
+        "{model} には潜在変数がないため抽選できません。VHRED か VHCR を選んでください"
+    ),
     "this battle has ended; begin another one": "この対戦は終わりました。新しい対戦を始めてください",
     "this is for administrators; log in as one": "これは管理者だけができます。管理者としてログインしてください",
     "{run} is no folder and no shipped model (these are: {names}); give the folder of a trained run": (

@@ -57,6 +57,7 @@ def browser():
 def page(browser, tap):
     expect.set_options(timeout=WAIT)
     context = browser.new_context(viewport={"width": 1280, "height": 1000}, locale="en-US")
+    context.set_default_timeout(WAIT)
     yield open_battles(context.new_page(), tap)
     context.close()
 
@@ -187,5 +188,9 @@ def test_a_battle_goes_on_where_the_store_says(page, tap, data_folder):
     page.click("#battle-delete-sure")
     expect(said(page, "a")).to_have_count(0)
     assert rows(data_folder, "SELECT count(*) FROM messages WHERE text = 'forget this'") == [(0,)]
+    page.click("#tab-latent-button")  # neither model has a latent variable
+    expect(page.locator("#latent-none")).to_contain_text("hred serve vhred")
+    expect(page.locator("#latent-context")).to_have_count(0)
+    page.click("#tab-battle-button")
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -26,6 +26,7 @@ def sizes(name: str) -> dict[str, int]:
 
 def test_a_class_is_found_by_its_name_and_its_name_by_the_class(name) -> None:
     assert issubclass(model_class(name), ReplyModel)
+    assert model_class(name).is_latent == MODELS[name].has_latent
     assert model_name(build_model(name, {"vocab_size": 20, **sizes(name)})) == name
 
 

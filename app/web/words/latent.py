@@ -1,0 +1,156 @@
+"""Words of the tab that looks into the latent space."""
+
+__all__ = ["WORDS"]
+
+WORDS = {
+    "en": {
+        "about": "Some models draw a vector z before each reply: what the reply will be about. Then they draw its "
+        "words. Here the two are drawn apart, and every draw has a name, SEED/NUMBER, that gives it again.",
+        "none": "None of the models here has a latent variable, so there is nothing to draw. Serve one that has, such "
+        "as the shipped vhred (`hred serve vhred`), or train one: `hred train CORPUS --model vhred`.",
+        "model": "Model",
+        "context": "Context: a turn a line, the last line is answered",
+        "context_info": "A VAE says the last line again, or makes up texts where there is no line.",
+        "context_placeholder": "have you seen any good movies lately?",
+        "mine": "Take over one of my chats",
+        "mine_none": "You have no chats yet; write one on the tab Chat, or type a context above.",
+        "mine_choose": "Choose the chat whose messages become the context:",
+        "taken": "Taken over: “{title}”.",
+        "taken_last": "Taken over: the last {count} turns of “{title}”.",
+        "vary": "What is drawn anew for each reply",
+        "vary_both": "z and words",
+        "vary_z": "z, the words' draws stay",
+        "vary_words": "the words, z stays",
+        "count": "Replies",
+        "z": "z",
+        "words": "Words",
+        "draw": "Draw with new seeds",
+        "again": "Draw these again",
+        "walk": "Walk",
+        "walk_title": "A walk between two z",
+        "walk_about": "From one z to another in equal steps, on the arc between them. The words' draws stay, so what "
+        "changes on the way changes by z.",
+        "start": "From z",
+        "end": "To z",
+        "points": "Points",
+        "found": "Replies: {count}, of which {different} differ.",
+        "found_words": "All by the words' draws {words}.",
+        "found_z": "All of z {z}.",
+        "seed_line": "z {z} · words {words}",
+        "nats": "KL {nats}",
+        "length": "cut at its longest",
+        "nothing": "(no words)",
+        "other_words": "Other words",
+        "other_words_hint": "Keep z {z} and draw other words",
+        "other_z": "Other z",
+        "other_z_hint": "Keep the words' draws {words} and draw other z",
+        "from_here": "From",
+        "from_here_hint": "Begin the walk at z {z}",
+        "to_here": "To",
+        "to_here_hint": "End the walk at z {z}",
+        "share": "{percent} % of the way",
+        "way": "From z {start} to z {end}: {count} points, {different} replies that differ. Words {words}.",
+        "same": "as before",
+        "map": "Map of z",
+        "map_about": "Each point is the z of a reply, laid out along the two directions in which these z vary most "
+        "(principal components; {first} % and {second} % of the variance). Replies that begin with the same "
+        "word share a colour. Point at one to read its reply.",
+        "map_chats_about": "Each point is a message of your chats: the mean of z after the model has read it, q(z | "
+        "context, message), along the two directions in which these vary most ({first} % and {second} % of the "
+        "variance). Messages that begin with the same word share a colour. Point at one to read it.",
+        "one_z": "All these replies have the one z {z}, so there is no map.",
+        "kl": "KL a dimension",
+        "kl_about": "How much a reply tells of each dimension of z beside the context: KL of the posterior from the "
+        "prior, mean over {count} replies, in nats. Together {total} a reply; {active} of {dimensions} dimensions "
+        "are above {floor}.",
+        "kl_conversation": "KL a dimension of the z that a conversation shares",
+        "kl_conversation_about": "The same for the latent of the whole conversation; together {total} nats, {active} "
+        "of {dimensions} dimensions are above {floor}.",
+        "kl_bar": "dimension {dimension}: {nats} nats",
+        "most": "The messages that tell most of z",
+        "kl_short": "KL, nats",
+        "message": "Message",
+        "chats": "All my chats on a map",
+        "chats_about": "The same map and the same bars, of what was said in your latest chats: every message but the "
+        "first of each. The model only reads; nothing is drawn, kept or learnt.",
+        "look": "Look at my chats",
+        "chats_none": "There is no message to look at: a chat with an answer in it is needed. Write one on the tab "
+        "Chat.",
+        "chats_found": "Messages: {count}.",
+        "chats_found_most": "Messages: {count}, as many as are looked at at once; there may be more.",
+    },
+    "ja": {
+        "about": "返答ごとに、まずベクトル z(返答の方向)を抽選し、それから言葉を抽選するモデルがあります。ここでは"
+        "二つを別々に抽選します。どの抽選にも「シード/番号」という名前があり、同じ名前なら同じ結果になります。",
+        "none": "潜在変数をもつモデルがないため、抽選できるものがありません。付属の vhred などを使うか"
+        "(`hred serve vhred`)、学習させてください: `hred train CORPUS --model vhred`",
+        "model": "モデル",
+        "context": "文脈: 1行が1発言、最後の行に返答します",
+        "context_info": "VAE は最後の行を言い直します。行がなければ文を作ります。",
+        "context_placeholder": "最近、いい映画を見ましたか",
+        "mine": "自分のチャットを文脈にする",
+        "mine_none": "まだチャットがありません。チャットのタブで話すか、上に文脈を書いてください。",
+        "mine_choose": "文脈にするチャットを選んでください:",
+        "taken": "取り込みました:「{title}」",
+        "taken_last": "取り込みました:「{title}」の最後の {count} 発言",
+        "vary": "返答ごとに抽選し直すもの",
+        "vary_both": "z と言葉",
+        "vary_z": "z だけ(言葉の抽選は同じ)",
+        "vary_words": "言葉だけ(z は同じ)",
+        "count": "返答の数",
+        "z": "z",
+        "words": "言葉",
+        "draw": "新しいシードで抽選",
+        "again": "この名前で抽選",
+        "walk": "歩く",
+        "walk_title": "二つの z の間を歩く",
+        "walk_about": "ある z から別の z まで、その間の弧を等間隔に進みます。言葉の抽選は同じなので、"
+        "途中の変化は z によるものです。",
+        "start": "始まりの z",
+        "end": "終わりの z",
+        "points": "点の数",
+        "found": "返答 {count} 件、うち異なるもの {different} 件。",
+        "found_words": "言葉の抽選はどれも {words} です。",
+        "found_z": "どれも z {z} です。",
+        "seed_line": "z {z} · 言葉 {words}",
+        "nats": "KL {nats}",
+        "length": "最長で打ち切り",
+        "nothing": "(言葉なし)",
+        "other_words": "言葉を変える",
+        "other_words_hint": "z {z} のまま言葉を抽選し直す",
+        "other_z": "z を変える",
+        "other_z_hint": "言葉の抽選 {words} のまま z を抽選し直す",
+        "from_here": "始点",
+        "from_here_hint": "z {z} から歩き始める",
+        "to_here": "終点",
+        "to_here_hint": "z {z} まで歩く",
+        "share": "道のりの {percent} %",
+        "way": "z {start} から z {end} まで: {count} 点、異なる返答 {different} 件。言葉 {words}。",
+        "same": "前と同じ",
+        "map": "z の地図",
+        "map_about": "点は返答の z です。これらの z が最も大きく変わる二つの方向(主成分、分散の {first} % と "
+        "{second} %)に並べています。同じ語(空白がなければ2文字)で始まる返答は同じ色です。点を指すと返答が読めます。",
+        "map_chats_about": "点はあなたのチャットの発言です。モデルが発言を読んだあとの z の平均 q(z | 文脈, 発言) を、"
+        "最も大きく変わる二つの方向(分散の {first} % と {second} %)に並べています。"
+        "同じ語(空白がなければ2文字)で始まる発言は同じ色です。点を指すと発言が読めます。",
+        "one_z": "どの返答も同じ z {z} なので、地図はありません。",
+        "kl": "次元ごとの KL",
+        "kl_about": "返答が、文脈のほかに z の各次元をどれだけ決めるか。事前分布から見た事後分布の KL の、"
+        "{count} 件の平均(ナット)。合計は返答あたり {total}、"
+        "{floor} を超える次元は {dimensions} のうち {active} です。",
+        "kl_conversation": "会話が共有する z の次元ごとの KL",
+        "kl_conversation_about": "会話全体の潜在変数について同じもの。合計 {total} ナット、{floor} を超える次元は "
+        "{dimensions} のうち {active} です。",
+        "kl_bar": "次元 {dimension}: {nats} ナット",
+        "most": "z を最もよく決める発言",
+        "kl_short": "KL(ナット)",
+        "message": "発言",
+        "chats": "自分のチャットの地図",
+        "chats_about": "同じ地図と同じ棒を、あなたの最近のチャットの発言(各チャットの最初の発言を除く)について"
+        "示します。モデルは読むだけで、抽選も保存も学習もしません。",
+        "look": "チャットを見る",
+        "chats_none": "見るものがありません。返答のあるチャットが必要です。チャットのタブで話してください。",
+        "chats_found": "発言 {count} 件。",
+        "chats_found_most": "発言 {count} 件。一度に見るのはここまでで、ほかにもあるかもしれません。",
+    },
+}
