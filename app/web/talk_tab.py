@@ -80,7 +80,7 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
                     autofocus=name == "chat",
                 )
                 send = gr.Button(
-                    label(tab.send), elem_id=f"{name}-send", variant="primary", scale=0, min_width=84
+                    label(tab.send), elem_id=f"{name}-send", variant="primary", scale=0, min_width=104
                 )
                 stop = gr.Button(
                     label("chat.stop"), elem_id=f"{name}-stop", variant="stop", scale=0, min_width=84
