@@ -44,7 +44,9 @@ none of its text is in this folder.
 """,
 }
 _TALK = """The conversations of this project (`data/conversations/LANGUAGE`, CC0), but for those of validation and
-test; copies of those where names come back have other names (`benchmarks/shipped_talk.py`)"""
+test; copies of those where names come back, with other names (`benchmarks/shipped_talk.py`); 900 drills made by a
+program, which open and close a chat and ask for names (`benchmarks/shipped_drills.py`); and some conversations of
+the corpus."""
 
 
 def card_of(
@@ -80,8 +82,7 @@ biases. Not for advice of any kind, and not for people who do not know that they
 
 {_CORPUS[language]}.
 
-{_TALK.replace("LANGUAGE", language)}, among
-conversations of the corpus.
+{_TALK.replace("LANGUAGE", language)}
 
 ## Training
 
