@@ -20,15 +20,15 @@ def shipped_models() -> dict[str, Path]:
     return {folder.name: folder for folder in folders}
 
 
-def for_language(names: Sequence[str], language: str) -> list[str]:
+def for_language(names: Sequence[str], language: str, at_least: int = 1) -> list[str]:
     """Returns the models among `names` to talk to in a language: all but the shipped ones of another language.
 
-    The name tells a shipped model's language: hred-ja speaks Japanese, hred English. Where none would be left, all are
-    returned.
+    The name tells a shipped model's language: hred-ja speaks Japanese, hred English. Where fewer than `at_least` would
+    be left, all are returned.
     """
     shipped = shipped_models()
     kept = [name for name in names if name not in shipped or _language(name) == language]
-    return kept or list(names)
+    return kept if len(kept) >= at_least else list(names)
 
 
 def _language(shipped: str) -> str:

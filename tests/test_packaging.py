@@ -154,6 +154,8 @@ def test_models_for_a_language_are_all_but_the_shipped_ones_of_another(monkeypat
     assert for_language([*shipped, "mine"], "ja") == ["seq2seq-ja", "hred-ja", "mine"]
     assert for_language([*shipped, "mine"], "en") == ["seq2seq", "hred", "mine"]
     assert for_language(["hred"], "ja") == ["hred"]
+    assert for_language(["hred", "hred-ja"], "ja") == ["hred-ja"]
+    assert for_language(["hred", "hred-ja"], "ja", at_least=2) == ["hred", "hred-ja"]
 
 
 def test_a_folder_goes_before_a_shipped_model(tmp_path, monkeypatch) -> None:

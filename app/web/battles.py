@@ -67,7 +67,7 @@ class Battles:
     def __init__(self, bots: Bots, store: Store) -> None:
         self._bots, self._store = bots, store
         self._lock = threading.Lock()
-        self._ranked: tuple[bytes, Ranking] | None = None
+        self._ranked: dict[str, tuple[bytes, Ranking]] = {}
 
     def latest(self, owner: str) -> Shown | None:
         """Returns the owner's battle to go on with, or the one that was voted last; None if there is none."""
@@ -81,7 +81,7 @@ class Battles:
     def say(self, owner: str, battle_id: str, text: str, client_id: str, language: str) -> Shown:
         """Stores a message: in the battle if it is open, else in a new one between two models that are drawn.
 
-        A new battle is between models to talk to in this language.
+        A new battle is between models to talk to in this language, or any where it has fewer than two.
         """
         if len(text) > MAX_CHARACTERS:
             raise UsageError(
@@ -143,20 +143,20 @@ class Battles:
     def ranking(self, language: str) -> Ranking:
         """Returns the ranking of the models for a language; computed again only when there are other votes."""
         tally = self._store.tally()
-        spoken = set(for_language([player.name for player in tally.players], language))
+        spoken = set(for_language([player.name for player in tally.players], language, at_least=2))
         tally = _among(tally, [player for player in tally.players if player.name in spoken])
         key = repr((tally.players, tally.left, tally.right)).encode() + b"".join(
             counts.tobytes() for counts in (tally.wins, tally.ties, tally.both_bad)
         )
         with self._lock:
-            if self._ranked is None or self._ranked[0] != key:
-                self._ranked = key, rank(tally)
-            return self._ranked[1]
+            if language not in self._ranked or self._ranked[language][0] != key:
+                self._ranked[language] = key, rank(tally)
+            return self._ranked[language][1]
 
     def _players(self, language: str) -> list[Player]:
         """Returns the models for a language that can be loaded."""
         found = []
-        for name in for_language(self._bots.names, language):
+        for name in for_language(self._bots.names, language, at_least=2):
             try:
                 found.append(Player(name, self._bots.describe(name)["model_hash"]))
             except DialogError:

@@ -117,7 +117,7 @@ def _for_reader(house: House, tab: TalkTab) -> Callable[[gr.Request], Any]:
     """Returns what chooses the models to talk to in the reader's language."""
 
     def chosen(request: gr.Request) -> Any:
-        names = for_language(house.bots.names, language_of(request))
+        names = for_language(house.bots.names, language_of(request), at_least=2 if tab.is_comparing else 1)
         return gr.update(value=names if tab.is_comparing else first_of(names))
 
     return chosen

@@ -75,9 +75,8 @@ def test_another_server_goes_on_and_draws_the_same_replies(serve) -> None:
     assert voted.names == (battle.model_a, battle.model_b) and not voted.can_vote
     assert second.latest(owner) == voted
     assert second.ranking("en").tally.num_votes == 1
-    again = second.say(
-        owner, asked.id, "another one", "2", "en"
-    )  # after the vote a message begins another battle
+    # After the vote a message begins another battle.
+    again = second.say(owner, asked.id, "another one", "2", "en")
     assert again.id != asked.id
 
 
@@ -110,3 +109,25 @@ def test_pairs_are_drawn_among_models_that_load(serve, tmp_path) -> None:
     with pytest.raises(UsageError, match="at most 20,000"):
         battles.say(owner, "", "x" * 20_001, "y", "en")
     assert isinstance(battles._bots._failed["cedar"], RunFolderError)
+
+
+def test_pairs_and_rankings_are_of_the_models_of_a_language(serve, folders, monkeypatch) -> None:
+    shipped = dict.fromkeys(("ash", "birch", "elm-ja"), folders["ash"])
+    monkeypatch.setattr("app.shipped.shipped_models", lambda: shipped)
+    battles, store = serve(**{"elm-ja": folders["birch"]})
+    owner = store.owner_for("a cookie")
+    spoken = {"ja": {"cedar", "elm-ja"}, "en": {"ash", "birch", "cedar"}}
+    for language, names in spoken.items():
+        for number in range(8):
+            asked = battles.say(owner, "", "hello", f"{language}{number}", language)
+            battle = store.battle(owner, asked.id)
+            assert {battle.model_a, battle.model_b} <= names
+            if not number:
+                battles.answer(owner, asked.id)
+                battles.vote(owner, asked.id, "a")
+            battles.abandon(owner, asked.id)
+    rankings = {language: battles.ranking(language) for language in spoken}
+    for language, ranking in rankings.items():
+        assert {player.name for player in ranking.tally.players} <= spoken[language]
+        assert ranking.tally.num_votes == 1
+        assert battles.ranking(language) is ranking  # kept for each language until there are other votes
