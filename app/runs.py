@@ -4,6 +4,7 @@ import json
 import math
 import struct
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,12 +94,11 @@ def facts_of(folder: Path) -> Facts:
     weights = folder / "model.safetensors"
     config = _json(folder / "config.json")
     corpus = config.get("corpus")
-    hashes = _json(folder / "manifest.json").get("files")
-    try:
-        model_hash = str(hashes["model.safetensors"][0])  # type: ignore[index]
-        num_bytes = weights.stat().st_size
-    except (OSError, LookupError, TypeError):
-        model_hash = num_bytes = None  # type: ignore[assignment]
+    model_hash: str | None = None
+    num_bytes: int | None = None
+    with suppress(OSError, LookupError, TypeError):
+        files = _json(folder / "manifest.json")["files"]
+        num_bytes, model_hash = weights.stat().st_size, str(files["model.safetensors"][0])
     return Facts(
         kind=_text(config.get("model")) or _text(_json(folder / "state" / "job.json").get("model")),
         parameters=_parameters(weights),

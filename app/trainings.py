@@ -39,6 +39,8 @@ _NICE = 10
 _LOCK, _ASKED, _LOG = ".learning", "asked.json", "log.txt"
 
 State = Literal["running", "done", "stopped", "failed", "broken off"]
+_ENDS: Mapping[str, State] = {"done": "done", "stopped": "stopped", "failed": "failed"}
+"""By what a training writes at its end; one that writes nothing was broken off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +142,9 @@ class Trainings:
         except (OSError, ValueError, TypeError, DialogError):
             return None
         ended, reason = end_of(folder) or ("", "")
-        state: State = "broken off"
+        state = _ENDS.get(ended, "broken off")
         if running == folder.name:
             state, reason = "running", ""
-        elif ended in ("done", "stopped", "failed"):
-            state = ended  # type: ignore[assignment]
         return Training(folder.name, folder, state, reason, plan, _last_lines(folder / LEARNING / _LOG))
 
     def start(self, start: Path, plan: Plan, base: str) -> str:

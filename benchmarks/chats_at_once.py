@@ -13,7 +13,7 @@ back and held against what its client was told.
 - `rate`, and the seconds from a message to the end of its reply, at the median and the 95th percentile; retries count.
 """
 
-import waiting  # noqa: F401
+import waiting  # noqa: F401  (it acts by being imported, before torch is)
 
 # isort: split
 import argparse
@@ -28,7 +28,7 @@ from typing import Any
 
 from engine_speed import small_talk
 from figures import print_result
-from served import served
+from served import held_against, served
 from serving import response
 
 from app.shipped import shipped_models
@@ -105,20 +105,11 @@ class _Chats:
         return session, told
 
     async def _compare(self, session: str, expected: list[tuple[str, str]]) -> None:
-        """Counts what the store holds of a chat; a reply without words is not stored."""
+        """Counts what the store holds of a chat."""
         found = json.loads(await self._ask("GET", f"/v1/sessions/{session}"))["messages"]
-        stored = [(message["role"], message["content"]) for message in found]
-        wanted: list[tuple[str, str]] = []
-        for text, reply in expected:
-            wanted += [("user", text)] + [("assistant", reply)] * bool(reply)
-        self._found.doubled += max(0, len(stored) - len(wanted))
-        if stored == wanted:
-            self._found.complete += len(expected)
-        else:
-            kept = dict(zip(stored[::2], stored[1::2], strict=False))
-            self._found.complete += sum(
-                kept.get(("user", text)) == ("assistant", reply) for text, reply in expected
-            )
+        complete, doubled = held_against(found, expected)
+        self._found.complete += complete
+        self._found.doubled += doubled
 
     async def _session(self) -> str:
         made = json.loads(await self._ask("POST", "/v1/sessions", {"model": self._model}))

@@ -15,7 +15,7 @@ All are measured in turns, several times, and compared turn by turn, for the mac
 `one batch`; beside it stands the share of `bare decoding`, which reads nothing.
 """
 
-import waiting  # noqa: F401
+import waiting  # noqa: F401  (it acts by being imported, before torch is)
 
 # isort: split
 import argparse

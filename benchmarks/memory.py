@@ -14,7 +14,7 @@ when nothing is under way, a few times on the way:
 The growth is that from the first reading to the last. The limit is what is wanted.
 """
 
-import waiting  # noqa: F401
+import waiting  # noqa: F401  (it acts by being imported, before torch is)
 
 # isort: split
 import argparse

@@ -14,7 +14,7 @@ the end each chat is read back from the store and held against what its page sho
   nothing stored, in the same run.
 """
 
-import waiting  # noqa: F401
+import waiting  # noqa: F401  (it acts by being imported, before torch is)
 
 # isort: split
 import argparse
@@ -29,7 +29,7 @@ import httpx
 from engine_speed import small_talk
 from figures import print_result
 from page_client import PageClient
-from served import served
+from served import held_against, served
 
 from app.shipped import shipped_models
 
@@ -117,20 +117,11 @@ class _Chats:
     async def _compare(
         self, client: httpx.AsyncClient, session: str, expected: list[tuple[str, str]]
     ) -> None:
-        """Counts what the store holds of a chat; a reply without words is not stored."""
+        """Counts what the store holds of a chat."""
         answer = (await client.get(f"/v1/sessions/{session}")).raise_for_status().json()
-        stored = [(message["role"], message["content"]) for message in answer["messages"]]
-        wanted: list[tuple[str, str]] = []
-        for text, reply in expected:
-            wanted += [("user", text)] + [("assistant", reply)] * bool(reply)
-        self._found.doubled += max(0, len(stored) - len(wanted))
-        if stored == wanted:
-            self._found.complete += len(expected)
-        else:
-            kept = dict(zip(stored[::2], stored[1::2], strict=False))
-            self._found.complete += sum(
-                kept.get(("user", text)) == ("assistant", reply) for text, reply in expected
-            )
+        complete, doubled = held_against(answer["messages"], expected)
+        self._found.complete += complete
+        self._found.doubled += doubled
 
     async def _plain(self, client: httpx.AsyncClient, number: int, messages: int) -> None:
         """Asks `/v1` for as many replies to the same messages."""

@@ -14,7 +14,7 @@ Replier, as in the page: text in, text out. Every reply has 20 tokens, for it ma
 - `64 at once`: replies a second, beside 64 replies in the time of reading those weights once a token.
 """
 
-import waiting  # noqa: F401
+import waiting  # noqa: F401  (it acts by being imported, before torch is)
 
 # isort: split
 import argparse

@@ -8,8 +8,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-__all__ = ["served", "server_process", "wait_until_served"]
+__all__ = ["held_against", "served", "server_process", "wait_until_served"]
 
 
 @contextlib.contextmanager
@@ -49,3 +50,24 @@ def wait_until_served(server: "subprocess.Popen[str]") -> None:
     line = server.stdout.readline()
     if not line.startswith("http://127.0.0.1:"):
         raise SystemExit(f"hred serve printed {line!r}; run it by hand to see why")
+
+
+def held_against(messages: list[dict[str, Any]], told: list[tuple[str, str]]) -> tuple[int, int]:
+    """Holds what the store has of a chat against what its client was told.
+
+    Args:
+        messages: as `/v1/sessions/{id}` gives them.
+        told: each message with its whole reply; a reply without words is not stored.
+
+    Returns:
+        How many replies stand in the store as they were told, and how many of its messages are too many.
+    """
+    stored = [(message["role"], message["content"]) for message in messages]
+    wanted: list[tuple[str, str]] = []
+    for text, reply in told:
+        wanted += [("user", text)] + [("assistant", reply)] * bool(reply)
+    complete = len(told)
+    if stored != wanted:
+        kept = dict(zip(stored[::2], stored[1::2], strict=False))
+        complete = sum(kept.get(("user", text)) == ("assistant", reply) for text, reply in told)
+    return complete, max(0, len(stored) - len(wanted))

@@ -15,7 +15,7 @@ of whom sends the conversation, waits for the whole reply and sends the next mes
 All are measured in turns and compared turn by turn. The limit is the smaller of `engine` and `empty`.
 """
 
-import waiting  # noqa: F401
+import waiting  # noqa: F401  (it acts by being imported, before torch is)
 
 # isort: split
 import argparse

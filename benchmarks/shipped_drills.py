@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["drill"]
+__all__ = ["BOT", "USER", "drill"]
 
 USER, BOT = "User", "Bot"
 _Exchange = tuple[tuple[str, ...], tuple[str, ...]]

@@ -15,7 +15,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,26 +31,19 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the models of a language are made.
+    """What differs between languages.
 
     Attributes:
         vocabulary: tokens, where a tokenizer is trained.
         sizes: of all three models.
-        first: training on the corpus.
-        last: training on the small talk, by model.
         copies: of conversations where names come back, with other names.
-        drills: conversations in which a name is asked for.
         number: of conversations of the corpus among the small talk.
     """
 
     vocabulary: int
     sizes: Settings
-    first: Settings
-    last: Mapping[str, Settings]
     copies: int
-    drills: int
     number: int
-    kinds: Mapping[str, Settings] = field(default_factory=lambda: _KINDS)
 
 
 _KINDS: Mapping[str, Settings] = {
@@ -85,25 +78,10 @@ _LAST = {
     "updates": 700,
 }
 _LATENT = {**_LAST, "learning_rate": 0.0006, "validate_every": 300, "updates": 300}
+_DRILLS = 900
 PLANS = {
-    "en": Plan(
-        8000,
-        {"embedding_size": 256, "hidden_size": 384, "context_size": 384},
-        _FIRST,
-        {"seq2seq": _LAST, "hred": _LAST, "vhred": _LATENT},
-        copies=3,
-        drills=900,
-        number=600,
-    ),
-    "ja": Plan(
-        5000,
-        {"embedding_size": 256, "hidden_size": 256, "context_size": 256},
-        _FIRST,
-        {"seq2seq": _LAST, "hred": _LAST, "vhred": _LATENT},
-        copies=8,
-        drills=900,
-        number=350,
-    ),
+    "en": Plan(8000, {"embedding_size": 256, "hidden_size": 384, "context_size": 384}, copies=3, number=600),
+    "ja": Plan(5000, {"embedding_size": 256, "hidden_size": 256, "context_size": 256}, copies=8, number=350),
 }
 
 
@@ -139,7 +117,7 @@ class Maker:
         """Trains a model on the corpus; returns its run."""
         if self.first_runs is not None:
             return self.first_runs / model
-        return self._train(self.prepared(), self.out / f"{model}-first", model, self.plan.first, None)
+        return self._train(self.prepared(), self.out / f"{model}-first", model, _FIRST, None)
 
     def last(self, model: str) -> Path:
         """Trains a model on the small talk; returns its run."""
@@ -152,13 +130,13 @@ class Maker:
                 small_talk,
                 self.corpus,
                 self.plan.copies,
-                self.plan.drills,
+                _DRILLS,
                 self.plan.number,
             )
             tokenizer = self.prepared() / "tokenizer.model"
             _prepare(talk, logs, ".jsonl", ["--reply-as", "Bot", "--tokenizer-from", tokenizer])
         start = self.last("hred") if model == "vhred" else self.first(model)
-        return self._train(talk, self.out / model, model, self.plan.last[model], start)
+        return self._train(talk, self.out / model, model, _LATENT if model == "vhred" else _LAST, start)
 
     def export(self, model: str, to: Path) -> Path:
         """Copies a trained run as it ships, with its card; returns its folder."""
@@ -186,7 +164,7 @@ class Maker:
             line += ["--resume"]
         else:
             line += ["--model", model, *(["--init-from", start] if start is not None else [])]
-            known = {"decay_updates": updates, "patience": 0, **self.plan.kinds[model], **training}
+            known = {"decay_updates": updates, "patience": 0, **_KINDS[model], **training}
             sizes = {k: v for k, v in self.plan.sizes.items() if k != "context_size" or model != "seq2seq"}
             for name, value in {**sizes, **known}.items():
                 line += ["--set", f"{name}={value}"] if name != "updates" else []

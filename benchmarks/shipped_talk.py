@@ -15,14 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipped_drills import drill
+from shipped_drills import BOT, USER, drill
 
 __all__ = ["NAMES", "Names", "Talk", "corpus_talks", "exchange_names", "small_talks", "write_talks"]
 
 Talk = tuple[tuple[str, str], ...]
 """A conversation: speaker and text of each turn."""
 
-USER, BOT = "User", "Bot"
 _HELD_OUT = 20
 """One conversation of so many is for validation, and another for the test."""
 

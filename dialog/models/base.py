@@ -315,7 +315,7 @@ class ReplyModel(nn.Module, ABC):
         Raises:
             UsageError: the model has no latent variable.
         """
-        raise self._without_latent()
+        return self.latents_from(state, torch.zeros(state.num_rows, self.noise_size))
 
     def _without_latent(self) -> UsageError:
         return UsageError(

@@ -175,15 +175,6 @@ class VHCR(ReplyModel):
         condition = torch.cat([context, latents[:, sizes[0] :].to(context), shared.to(context)], dim=1)
         return self.decoder.begin(condition, self.hierarchy.memory_of(state), latents)
 
-    def prior_mean(self, state: ContextState) -> Tensor:
-        """See `ReplyModel.prior_mean`; [z_conv; z_t], the first the mean given the kept utterances."""
-        assert isinstance(state, ConversationState)
-        windows = self.hierarchy.windows_of(state)
-        shared = self.hierarchy.infer(windows).base_dist.loc
-        context = self.hierarchy.context_of(windows, shared)
-        own = self.prior(torch.cat([context, shared.to(context)], dim=1)).base_dist.loc
-        return torch.cat([shared.to(own), own], dim=1)
-
     @property
     def noise_size(self) -> int:
         """See `ReplyModel.noise_size`."""

@@ -112,12 +112,6 @@ class VHRED(ReplyModel):
         condition = torch.cat([state.context, latents.to(state.context)], dim=1)
         return self.decoder.begin(condition, self.hierarchy.memory_of(state), latents)
 
-    def prior_mean(self, state: ContextState) -> Tensor:
-        """See `ReplyModel.prior_mean`."""
-        assert isinstance(state, HierarchicalState)
-        mean: Tensor = self.prior(state.context).base_dist.loc
-        return mean
-
     @property
     def noise_size(self) -> int:
         """See `ReplyModel.noise_size`."""

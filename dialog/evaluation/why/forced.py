@@ -48,6 +48,7 @@ def step_through(model: ReplyModel, state: DecoderState, tokens: Sequence[int]) 
             looked.append(state.attention[0].flatten().double())
     weights = None
     if looked:
+        # Each state that keeps attention over a context has the mask of it; the base class of states does not say so.
         is_real = state.mask[0].flatten()  # type: ignore[attr-defined]
         weights = torch.stack(looked)[:, is_real].cpu().numpy() if bool(is_real.any()) else None
     return Forced(nats.numpy(), torch.stack(first).cpu().numpy(), weights)

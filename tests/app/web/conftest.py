@@ -10,15 +10,27 @@ from pathlib import Path
 
 import pytest
 import torch
+from playwright.sync_api import Browser, sync_playwright
 
 from dialog.models.registry import build_model
 from dialog.models.seq2seq import Seq2Seq
 from dialog.run_folder import save_run
 from dialog.text.batches import EOS
 from dialog.text.tokenizer import Tokenizer, train_tokenizer
+from tests.browser import LAUNCH_ARGS, chromium_path
 
 # seq2seq is large and never ends a reply by itself, so that a long one takes seconds and can be stopped.
 SIZES = {"seq2seq": {"hidden_size": 2500}, "hred": {"hidden_size": 16}, "vhred": {"hidden_size": 16}}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium; it ends with the module, for Playwright runs once at a time in a process."""
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=LAUNCH_ARGS)
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import torch
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from app.store import Store
 from dialog.models.registry import build_model
@@ -16,7 +16,6 @@ from dialog.run_folder import save_run
 from dialog.text.tokenizer import Tokenizer, train_tokenizer
 from tests.app.web.conftest import Server
 from tests.app.web.tap import Tap
-from tests.browser import LAUNCH_ARGS, chromium_path
 
 WAIT = 120_000  # milliseconds; these machines are slow at times
 NAMES = ("lemon<b>drop", "quartz&$$co$$*")
@@ -43,14 +42,6 @@ def tap(tmp_path_factory, data_folder):
     yield relay
     relay.close()
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium_path(), args=LAUNCH_ARGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ import re
 
 import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.app.web.conftest import Server
-from tests.browser import LAUNCH_ARGS, chromium_path
 
 WAIT = 240_000  # milliseconds; these machines are slow at times
 CONTEXT = "hello <b>you</b>\nhow are you?\nthis $fine$ day"
@@ -19,14 +18,6 @@ def server(run_folders, tmp_path_factory):
     running = Server(run_folders[1:], tmp_path_factory.mktemp("data"))  # without the large one
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium_path(), args=LAUNCH_ARGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -3,22 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
-
-from tests.browser import LAUNCH_ARGS, chromium_path
+from playwright.sync_api import expect
 
 WAIT = 120_000  # milliseconds; these machines are slow at times
 
 expect.set_options(timeout=WAIT)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = chromium_path()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=LAUNCH_ARGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from app.web.script import page_head
 from app.web.words import say
-from tests.browser import LAUNCH_ARGS, chromium_path
 
 WAIT = 120_000  # milliseconds
 LOST, AGAIN = say("chat.connection_lost", "en"), say("chat.connected_again", "en")
@@ -82,14 +81,6 @@ def house():
     house = House()
     yield house
     house.stop()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium_path(), args=LAUNCH_ARGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture

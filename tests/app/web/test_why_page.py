@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.app.web.conftest import Server
-from tests.browser import LAUNCH_ARGS, chromium_path
 
 WAIT = 120_000  # milliseconds; these machines are slow at times
 
@@ -17,14 +16,6 @@ def server(run_folders, tmp_path_factory):
     running = Server(small, tmp_path_factory.mktemp("data"))
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium_path(), args=LAUNCH_ARGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -34,8 +35,8 @@ def file_servers() -> Iterator[Callable[..., FileServer]]:
     """Yields what starts a server of a content; all end afterwards."""
     servers: list[http.server.ThreadingHTTPServer] = []
 
-    def start(content: bytes, **options: object) -> FileServer:
-        file = FileServer(content, **options)  # type: ignore[arg-type]
+    def start(content: bytes, **options: Any) -> FileServer:
+        file = FileServer(content, **options)
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
