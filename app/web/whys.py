@@ -92,6 +92,8 @@ class Whys:
         path = store.messages(owner, session_id)
         if message_id and all(message.id != message_id for message in path):
             path = store.messages(owner, session_id, message_id)
+        if path and path[-1].role == "user":  # a comparison that awaits its choice
+            path += store.children(owner, session_id, path[-1].id)
         replies = [message for message in path if message.reply is not None]
         return Choices(tuple(sessions), session_id, tuple(replies[-_MOST_REPLIES:]), message_id)
 

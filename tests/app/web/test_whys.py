@@ -122,6 +122,22 @@ def test_the_lists_hold_the_owners_chats_and_the_replies_of_one(whys, store, own
     assert "no replies yet" in draw_choices(whys.choices(nobody), "en")
 
 
+def test_a_comparison_that_awaits_its_choice_offers_all_its_replies(whys, bots, store, owner) -> None:
+    session = store.create_session(owner, kind="compare")
+    asked = store.add_user_message(owner, session.id, None, "hello", "compared")
+    context = store.conversation(owner, session.id, asked.id)
+    replies = [
+        store.add_reply(
+            owner, session.id, asked.id, bots.engine(name).reply(context, SAMPLING)[0], name, name
+        )
+        for name in ("seq2seq", "hred")
+    ]
+    store.set_active_leaf(owner, session.id, asked.id)
+    offered = whys.choices(owner, session.id).replies
+    assert [message.id for message in offered] == [message.id for message in replies]
+    assert whys.of_reply(owner, session.id, replies[0].id).model == "seq2seq"
+
+
 def test_nothing_of_others_and_nothing_of_battles_is_told(whys, store, owner, chat, talk) -> None:
     session, first, _ = chat
     nobody = store.owner_for("another cookie")
