@@ -76,8 +76,6 @@ _VALIDATIONS = 6
 _FEWEST = 12
 _MOST_EPOCHS = 24
 """More would not help: the weights that did best on the validation split come before."""
-_FOR_TRAINING = 0.85
-"""Share of a model's time; the rest goes to timing, validations and writing."""
 
 
 def demo(
@@ -185,6 +183,7 @@ def _prepared(language: str, corpus: Path) -> "TokenizedCorpus":
 def _train(prepared: "TokenizedCorpus", name: str, run: Path, minutes: float) -> None:
     """Trains a model, or goes on with it."""
     from app.cli.train import train
+    from app.cli.training_budget import updates_in
     from dialog.training.checkpoints import has_checkpoint, load_job_settings, load_progress
 
     resume = has_checkpoint(run)
@@ -198,9 +197,10 @@ def _train(prepared: "TokenizedCorpus", name: str, run: Path, minutes: float) ->
     else:
         model = _MODELS[name]
         settings = (*_SETTINGS, *model.settings)
-        updates = _updates(prepared, name, settings, 60 * minutes * model.share * _FOR_TRAINING)
+        updates = updates_in(minutes * model.share, prepared, name, settings, _FEWEST, _MOST_EPOCHS)
+        updates -= updates % _VALIDATIONS
         settings = (*settings, *_schedule(name, updates))
-        start = run.parent / model.init_from if model.init_from else None
+        start = str(run.parent / model.init_from) if model.init_from else None
         begin = {"model": name, "settings": list(settings), "init_from": start}
         words = f" --init-from {start}" if start else ""
         chosen = " ".join(f"--set {setting}" for setting in settings)
@@ -209,26 +209,6 @@ def _train(prepared: "TokenizedCorpus", name: str, run: Path, minutes: float) ->
             flush=True,
         )
     train(prepared.folder, run, resume=resume, max_updates=updates, log_every=max(1, updates // 20), **begin)
-
-
-def _updates(prepared: "TokenizedCorpus", name: str, settings: tuple[str, ...], seconds: float) -> int:
-    """How many updates go into so many seconds on this machine: a multiple of `_VALIDATIONS`."""
-    from dialog.models.config import parse_assignments
-    from dialog.models.registry import build_model, model_class
-    from dialog.training.config import training_config_class
-    from dialog.training.estimate import estimate_training
-    from dialog.training.trainer import make_loader
-
-    cls = model_class(name)
-    training_class = training_config_class(cls.is_latent)
-    sizes, training = parse_assignments(list(settings), cls.config_class, training_class)
-    model = build_model(name, {**sizes, "vocab_size": prepared.tokenizer.num_tokens})
-    config = training_class.from_json(training)
-    loader = make_loader(prepared.split("train"), config, 1)
-    estimate = estimate_training(model, loader, config, min(3.0, seconds / 10))
-    fitting = seconds * estimate.updates / estimate.seconds_per_epoch
-    number = int(max(_FEWEST, min(fitting, _MOST_EPOCHS * estimate.updates)))
-    return number - number % _VALIDATIONS
 
 
 def _schedule(name: str, updates: int) -> tuple[str, ...]:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["learn"]
 
-_FOR_TRAINING = 0.85
-"""Share of the minutes; the rest goes to timing, validations and writing."""
 _MOST_EPOCHS = 20
 _FEWEST_UPDATES = 10
 
@@ -90,7 +88,7 @@ def _begin(
     prepared = _prepared(start, out, lessons)
     settings = settings_of(config, learning_rate, updates or 1)
     if updates is None:
-        updates = _updates(prepared, config["model"], settings, 60 * minutes * _FOR_TRAINING)
+        updates = _updates(minutes, prepared, config["model"], settings)
         settings = settings_of(config, learning_rate, updates)
     if should_stop():
         return
@@ -134,9 +132,7 @@ def _go_on(out: Path, minutes: float, updates: int | None) -> None:
             f"{name}={str(value).lower() if isinstance(value, bool) else value}"
             for name, value in {**plan["settings"], **plan["training"]}.items()
         ]
-        planned = done + (
-            updates or _updates(prepared, plan["model"], assignments, 60 * minutes * _FOR_TRAINING)
-        )
+        planned = done + (updates or _updates(minutes, prepared, plan["model"], assignments))
         settings = [f"decay_updates={planned}"]
     print(f"hred train {found[0]} --out {out} --resume --max-updates {planned}", flush=True)
     train(
@@ -201,22 +197,9 @@ def _prepared(start: Path, out: Path, lessons: "Lessons") -> "TokenizedCorpus":
     return prepare_corpus(settings)
 
 
-def _updates(prepared: "TokenizedCorpus", name: str, settings: list[str], seconds: float) -> int:
-    """How many updates go into so many seconds on this machine."""
+def _updates(minutes: float, prepared: "TokenizedCorpus", name: str, settings: list[str]) -> int:
     from app.cli.train import check_splits
-    from dialog.models.config import parse_assignments
-    from dialog.models.registry import build_model, model_class
-    from dialog.training.config import training_config_class
-    from dialog.training.estimate import estimate_training
-    from dialog.training.trainer import make_loader
+    from app.cli.training_budget import updates_in
 
     check_splits(prepared)
-    cls = model_class(name)
-    training_class = training_config_class(cls.is_latent)
-    sizes, training = parse_assignments(settings, cls.config_class, training_class)
-    model = build_model(name, {**sizes, "vocab_size": prepared.tokenizer.num_tokens})
-    config = training_class.from_json(training)
-    loader = make_loader(prepared.split("train"), config, 1)
-    estimate = estimate_training(model, loader, config, min(3.0, seconds / 10))
-    fitting = seconds * estimate.updates / estimate.seconds_per_epoch
-    return int(max(_FEWEST_UPDATES, min(fitting, _MOST_EPOCHS * estimate.updates)))
+    return updates_in(minutes, prepared, name, settings, _FEWEST_UPDATES, _MOST_EPOCHS)
