@@ -18,9 +18,11 @@ from app.web.running import Answer, Replies
 from dialog.decoding.replies import Sampling
 from dialog.errors import StoreError, UsageError
 
-__all__ = ["MAX_CHARACTERS", "Chats", "View", "new_request"]
+__all__ = ["MAX_CHARACTERS", "TALKS", "Chats", "View", "new_request"]
 
 MAX_CHARACTERS = 20_000
+TALKS: tuple[Kind, ...] = ("chat", "compare")
+"""What may be looked into. Not battles: why a model says something may tell which one it is."""
 _MAX_BEGUN = 1000
 _PATIENCE = 30.0
 """Seconds that are waited for a reply to end at its next token."""
@@ -92,6 +94,11 @@ class Chats:
         if self._temporary is None or self._temporary.is_empty:
             return kept
         return (*self._temporary.sessions(owner, limit=limit, kind=kind), *kept)
+
+    def talks(self, owner: str, limit: int) -> list[StoredSession]:
+        """Returns the owner's chats of all `TALKS`, the latest first."""
+        found = [session for kind in TALKS for session in self.sessions(owner, kind, limit)]
+        return sorted(found, key=lambda session: session.updated_at, reverse=True)[:limit]
 
     def temporary(self, owner: str) -> frozenset[str]:
         """Returns the ids of the owner's temporary chats."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-from app.store import Kind, StoredSession
-from app.web.chats import MAX_CHARACTERS
+from app.store import StoredSession
+from app.web.chats import MAX_CHARACTERS, TALKS
 from app.web.controls import PRESETS
 from app.web.house import House
 from dialog.conversation import Conversation, Turn, join_neighbours
@@ -46,7 +46,6 @@ _SEEDS = 99_999
 """New seeds are short: they are read, compared and typed again."""
 _MOST_TURNS = 60
 _MOST_CHATS = 50
-_KINDS: tuple[Kind, ...] = ("chat", "compare")
 
 Vary = Literal["both", "z", "words"]
 """What is drawn anew for each reply."""
@@ -225,8 +224,7 @@ class Latents:
 
     def chats(self, owner: str) -> list[StoredSession]:
         """Returns the owner's chats and comparisons, the latest first."""
-        found = [one for kind in _KINDS for one in self._house.chats.sessions(owner, kind, limit=_MOST_CHATS)]
-        return sorted(found, key=lambda one: one.updated_at, reverse=True)[:_MOST_CHATS]
+        return self._house.chats.talks(owner, _MOST_CHATS)
 
     def take(self, owner: str, session_id: str) -> Taken:
         """Returns one of the owner's chats as a context, up to the last thing that the user said.
@@ -236,7 +234,7 @@ class Latents:
             UsageError: nothing was said in it.
         """
         view = self._house.chats.view(owner, session_id)
-        if view.session is None or view.session.kind not in _KINDS:
+        if view.session is None or view.session.kind not in TALKS:
             raise StoreError(
                 f"there is no chat {session_id!r} of yours in the store; choose one from your list"
             )

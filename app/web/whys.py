@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.bots import Bots
-from app.store import Kind, StoredMessage, StoredSession
-from app.web.chats import MAX_CHARACTERS, Chats
+from app.store import StoredMessage, StoredSession
+from app.web.chats import MAX_CHARACTERS, TALKS, Chats
 from dialog.conversation import Conversation, Turn
 from dialog.errors import DialogError, StoreError, UsageError
 
@@ -22,8 +22,6 @@ _MOST_CHATS = 100
 _MOST_REPLIES = 200
 _MOST_READ = 1_000
 """Turns that are read before a reply: they are read one after another."""
-_KINDS: tuple[Kind, ...] = ("chat", "compare")
-"""Not battles: why a model says something may tell which one it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,7 @@ class Whys:
         Raises:
             StoreError: there is no such chat or reply of this owner's.
         """
-        of_kinds = [self._chats.sessions(owner, kind, _MOST_CHATS) for kind in _KINDS]
-        sessions = sorted((one for some in of_kinds for one in some), key=_when, reverse=True)[:_MOST_CHATS]
+        sessions = self._chats.talks(owner, _MOST_CHATS)
         if not session_id:
             if not sessions:
                 return Choices(())
@@ -148,7 +145,7 @@ class Whys:
 
     def _session(self, owner: str, session_id: str) -> StoredSession:
         session = self._chats.store_of(session_id).session(owner, session_id)
-        if session.kind not in _KINDS:
+        if session.kind not in TALKS:
             raise StoreError(
                 f"there is no chat {session_id!r} of yours in the store; choose one from your list"
             )
@@ -203,7 +200,3 @@ def _context_hash(conversation: Conversation) -> str:
     from dialog.decoding.reading import joined_texts
 
     return prefix_hashes(joined_texts(conversation))[-1]
-
-
-def _when(session: StoredSession) -> float:
-    return session.updated_at.timestamp()
