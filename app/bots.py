@@ -4,8 +4,7 @@ Which there are may change while they serve: `add` and `remove`. Nothing of a ru
 `dialog.run_folder`.
 """
 
-import contextlib
-import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.run_checks import check_run_answers, check_run_int8, has_latent, kind_of
 from app.settings import Serving
 from app.shipped import run_path, shipped_models
-from dialog.errors import ConfigError, DialogError, RunFolderError, UsageError
-from dialog.models.registry import MODELS, check_answers
+from dialog.errors import DialogError, RunFolderError, UsageError
+from dialog.models.registry import MODELS
 
 if TYPE_CHECKING:
     from dialog.conversation import Conversation
@@ -28,6 +28,9 @@ __all__ = ["Bots"]
 
 _PATIENCE = 60.0
 """Seconds that an engine which serves no more has for what it was asked before."""
+
+_BEFORE_TORCH = 0.2
+"""Seconds in which the message that was asked first is still shown: the import of torch holds up all other threads."""
 
 
 class Bots:
@@ -69,17 +72,17 @@ class Bots:
         silent: dict[str, Path] = {}
         for run in runs:
             folder = run_path(run)
-            if _has_latent(folder) and "reply" not in MODELS[_kind(folder)].abilities:
+            if has_latent(folder) and "reply" not in MODELS[kind_of(folder)].abilities:
                 silent[_free_name(folder, {**folders, **silent})] = folder
                 continue
-            _check_answers(folder)
+            check_run_answers(folder)
             folders[_free_name(folder, {**folders, **silent})] = folder
         if silent and not folders:
-            _check_answers(next(iter(silent.values())))  # a page without anybody who answers is none
+            check_run_answers(next(iter(silent.values())))  # a page without anybody who answers is none
         folders = folders or shipped_models()
         if serving is not None and serving.int8:
             for folder in folders.values():
-                _check_int8(folder)
+                check_run_int8(folder)
         if not folders:
             raise RunFolderError(
                 "there is no shipped model; name the folder of a trained run: hred serve RUN"
@@ -95,7 +98,7 @@ class Bots:
     def latent_names(self) -> list[str]:
         """The names of those with a latent variable, by what their folders say; none is loaded for it."""
         folders = list(self._folders.items())
-        return [*(name for name, folder in folders if _has_latent(folder)), *self._silent]
+        return [*(name for name, folder in folders if has_latent(folder)), *self._silent]
 
     def replier(self, name: str) -> "Replier":
         """Returns what speaks with a bot's model, or with one that answers nothing; loaded now if it was not yet.
@@ -156,9 +159,9 @@ class Bots:
             raise RunFolderError(
                 f"{run.strip()[:200]} cannot be looked at ({error.strerror}); give the folder of a trained run"
             ) from error
-        _check_answers(folder)
+        check_run_answers(folder)
         if self._serving.int8:
-            _check_int8(folder)
+            check_run_int8(folder)
         with self._changing:
             for name, other in self._folders.items():
                 if other.resolve() == folder.resolve():
@@ -281,6 +284,8 @@ class Bots:
             listener(name, reply, seconds)
 
     def _load(self, name: str, folder: Path) -> None:
+        if "torch" not in sys.modules:
+            time.sleep(_BEFORE_TORCH)
         from dialog.decoding.engine import Engine
         from dialog.decoding.replier import Replier, in_int8
         from dialog.run_folder import load_run
@@ -321,40 +326,3 @@ def _close_in_time(engine: "Engine") -> None:
     while engine.num_waiting + engine.num_running > 0 and time.monotonic() < end:
         time.sleep(0.1)
     engine.close()
-
-
-def _has_latent(folder: Path) -> bool:
-    kind = _kind(folder)
-    return kind in MODELS and MODELS[kind].has_latent
-
-
-def _kind(folder: Path) -> str:
-    """Returns the name of a run's model by its own `config.json`; "" where that cannot be read."""
-    try:
-        return str(json.loads((folder / "config.json").read_bytes())["model"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def _check_answers(folder: Path) -> None:
-    """Checks what a run's own `config.json` says; what cannot be read is told when the run is loaded."""
-    try:
-        config = json.loads((folder / "config.json").read_bytes())
-        name, direction = config["model"], config.get("training", {}).get("direction", "forward")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return
-    if isinstance(name, str):
-        check_answers(name, direction, folder)
-
-
-def _check_int8(folder: Path) -> None:
-    """Checks by a run's own `config.json` that it can decode in int8; what cannot be read is told later."""
-    from dialog.models.int8 import check_int8
-
-    try:
-        config = json.loads((folder / "config.json").read_bytes())
-        name, settings = config["model"], dict(config["settings"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    with contextlib.suppress(ConfigError):
-        check_int8(name, settings, folder)

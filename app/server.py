@@ -9,6 +9,7 @@ from typing import Any
 from app.access import GradioGate, Rules, guard
 from app.bots import Bots
 from app.settings import Settings
+from app.starting import Watched, load_when_quiet, nothing_collected
 from app.trainings import Trainings
 from dialog.errors import UsageError
 
@@ -83,10 +84,12 @@ def run_server(bots: Bots, settings: Settings, host: str, port: int, rules: Rule
     rules = rules or Rules.make(host)
     listening = _listen(host, port)
     trainings = Trainings(settings.runs_folder, settings.database_url)
-    app = make_server_app(bots, settings.database_url, rules, trainings)
-    # Not before: to import torch holds up whatever else is imported.
-    threading.Thread(target=bots.load_all, name="load-models", daemon=True).start()
+    with nothing_collected():
+        app = Watched(make_server_app(bots, settings.database_url, rules, trainings))
     has_ended = threading.Event()
+    threading.Thread(
+        target=load_when_quiet, args=(bots, app, has_ended), name="load-models", daemon=True
+    ).start()
     threading.Thread(target=_forget, args=(bots, has_ended), name="forget-states", daemon=True).start()
 
     import uvicorn

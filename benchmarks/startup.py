@@ -11,6 +11,7 @@ Beside them stand the times that a process takes to import gradio, and gradio an
 
 import argparse
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -18,9 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from figures import print_result, seconds_of
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 from served import server_process
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -103,20 +105,26 @@ def _first_message(browser: Browser, runs: list[str]) -> tuple[float, float]:
         page.set_default_timeout(_PATIENCE)
         start = time.perf_counter()
         with server_process(runs, data) as (server, address):
-            while True:
-                try:
-                    page.goto(address)
-                    break
-                except Error:  # nobody listens yet
-                    if server.poll() is not None:
-                        raise SystemExit("the server ended before it answered") from None
-                    time.sleep(0.02)
+            while not _listens(address):  # not by Chromium, whose page of an error takes a processor
+                if server.poll() is not None:
+                    raise SystemExit("the server ended before it answered")
+                time.sleep(0.02)
+            page.goto(address, wait_until="commit")
             page.fill("#chat-message textarea", "hello, how are you?")
             page.press("#chat-message textarea", "Enter")
             page.locator("#chat-conversation .said.user").wait_for()
             usable = time.perf_counter() - start
             page.locator("#chat-conversation .how").wait_for()
             return usable, time.perf_counter() - start
+
+
+def _listens(address: str) -> bool:
+    url = urlsplit(address)
+    try:
+        socket.create_connection((url.hostname, url.port)).close()
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -1,13 +1,27 @@
-"""Blocks that do nothing for what an event leaves as it is."""
+"""Blocks that do nothing for what an event leaves as it is, and make no application but the one that is served."""
 
+import contextlib
 import copy
+from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import gradio as gr
+from gradio.routes import App
 
-__all__ = ["Page"]
+__all__ = ["Page", "no_app_yet"]
 
 _SKIPPED = gr.skip()
+
+
+@contextlib.contextmanager
+def no_app_yet() -> Iterator[None]:
+    """Lets Blocks be built without the three applications that they make on the way and that nobody serves.
+
+    Each costs a tenth of a second and more, for FastAPI reads the signatures of all its routes anew.
+    """
+    with mock.patch.object(App, "create_app", return_value=None):
+        yield
 
 
 class Page(gr.Blocks):

@@ -8,20 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from app.web.house import House
+from app.web.house import Greeting, House
 from app.web.words import label
 from dialog.errors import DialogError
 
 __all__ = ["build_data_panel"]
 
 
-def build_data_panel(page: gr.Blocks, house: House) -> None:
-    """Builds the panel inside the open Blocks.
-
-    Args:
-        page: its load event shows what was chosen.
-        house: bots and chats.
-    """
+def build_data_panel(house: House) -> None:
+    """Builds the panel inside the open Blocks."""
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     with gr.Accordion(label("data.title"), open=False, elem_id="data"), gr.Row():
         keep = gr.Checkbox(True, label=label("data.keep"), info=label("data.keep_info"), elem_id="data-keep")
@@ -29,7 +24,7 @@ def build_data_panel(page: gr.Blocks, house: House) -> None:
             False, label=label("data.learn"), info=label("data.learn_info"), elem_id="data-learn"
         )
 
-    def load(request: gr.Request) -> tuple[bool, bool]:
+    def chosen_before(request: gr.Request) -> tuple[bool, bool]:
         try:
             chosen = house.store.owner_settings(house.chats.owner(request))
         except DialogError:  # the browser's first visit, or it keeps no cookie
@@ -41,6 +36,6 @@ def build_data_panel(page: gr.Blocks, house: House) -> None:
         chosen = replace(house.store.owner_settings(owner), store=bool(kept), learn=bool(learned))
         house.store.set_owner_settings(owner, chosen)
 
-    page.load(load, None, [keep, learn], **private)
+    house.greetings.append(Greeting(chosen_before, [keep, learn]))
     for box in (keep, learn):
         box.input(choose, [keep, learn], None, **private)

@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.shipped import for_language
 from app.web.drawing import escape
-from app.web.house import House
+from app.web.house import Greeting, House
 from app.web.language import language_of
 from app.web.latent import MANNERS, Asked, Latents
 from app.web.latent_view import draw_chats, draw_found, draw_looked_at, draw_walk
@@ -125,7 +125,7 @@ def build_latent_tab(page: gr.Blocks, house: House) -> None:
     """Builds the tab inside the open Blocks.
 
     Args:
-        page: its load event shows the models that have a latent variable by then.
+        page: not read; what a page that opens is told goes by `House.greetings`.
         house: bots and chats.
     """
     handlers, names = _Handlers(house), house.bots.latent_names
@@ -153,13 +153,13 @@ def build_latent_tab(page: gr.Blocks, house: House) -> None:
     look.click(_told(handlers.look, 1), [model], looked_at, **_HEAVY)
     mine_button.click(_told(handlers.mine), None, outputs, **_PRIVATE)
 
-    def load(request: gr.Request) -> tuple[Any, Any, Any]:
+    def loaded_by_now(request: gr.Request) -> tuple[Any, Any, Any]:
         loaded = house.bots.latent_names
         first = next(iter(for_language(loaded, language_of(request))), None)
         chosen = gr.Dropdown(choices=loaded, value=first) if loaded else gr.skip()
         return chosen, gr.Column(visible=bool(loaded)), gr.Markdown(visible=not loaded)
 
-    page.load(load, None, [model, part, none], **_PRIVATE)
+    house.greetings.append(Greeting(loaded_by_now, [model, part, none]))
 
 
 def _build_controls(names: list[str], has_silent: bool) -> tuple[list[Any], Any, Any, tuple[Any, Any]]:

@@ -13,13 +13,13 @@ from app.store import Store, TemporaryStore
 from app.trainings import Trainings
 from app.web.assets import read_asset
 from app.web.battle_tab import build_battle_tab
-from app.web.blocks import Page
+from app.web.blocks import Page, no_app_yet
 from app.web.chat_tab import build_chat_tab
 from app.web.chats import Chats
 from app.web.compare_tab import build_compare_tab
 from app.web.data_panel import build_data_panel
 from app.web.drawing import draw_menus
-from app.web.house import House
+from app.web.house import Greeting, House
 from app.web.language import LANGUAGE_COOKIE, InLanguage, language_of
 from app.web.latent_tab import build_latent_tab
 from app.web.model_menu import follow
@@ -82,14 +82,15 @@ def build_page(
         for tab in TABS:
             with gr.Tab(label(f"page.{tab.name}"), elem_id=f"tab-{tab.name}"):
                 tab.build(page, house)
-        build_data_panel(page, house)
-        page.load(_menus(house), None, menus, api_visibility="private", show_progress="hidden")
+        build_data_panel(house)
+        house.greetings.append(Greeting(_menus(house), [menus]))
+        house.greet(page)
     bots.watch(lambda: follow(page, house.menus, lambda: bots.names))
     return page
 
 
-def _menus(house: House) -> Callable[[gr.Request], str]:
-    def drawn(request: gr.Request) -> str:
+def _menus(house: House) -> Callable[[gr.Request], tuple[str]]:
+    def drawn(request: gr.Request) -> tuple[str]:
         language = language_of(request)
         cookie = request.cookies.get(LANGUAGE_COOKIE)
         try:
@@ -97,7 +98,7 @@ def _menus(house: House) -> Callable[[gr.Request], str]:
             kept = house.chats.keep_language(owner, cookie if cookie in LANGUAGES else None)
         except DialogError:
             kept = None
-        return draw_menus(language, kept, user_of(request))
+        return (draw_menus(language, kept, user_of(request)),)
 
     return drawn
 
@@ -126,8 +127,9 @@ def mount_page(
         temporary: as in `build_page`.
         trainings: as in `build_page`.
     """
-    page = build_page(bots, store, temporary, trainings)
-    page.queue(default_concurrency_limit=16, max_size=256, api_open=False)
+    with no_app_yet():
+        page = build_page(bots, store, temporary, trainings)
+        page.queue(default_concurrency_limit=16, max_size=256, api_open=False)
     server.add_middleware(InLanguage, head=page_head())
     page.run_history = False  # Gradio's own, in the browser or at Hugging Face
     return gr.mount_gradio_app(

@@ -9,7 +9,7 @@ import gradio as gr
 from app.shipped import for_language
 from app.store import Kind
 from app.web.controls import build_preset, build_sampling, connect_preset
-from app.web.house import House
+from app.web.house import Greeting, House
 from app.web.language import language_of
 from app.web.model_menu import first_of, model_menu
 from app.web.talk import Talk
@@ -104,7 +104,7 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
     new.click(talk.new, None, outputs, **waiting)
     stop.click(talk.stop, [session_id], None, queue=False, **private)
     page.load(talk.load, None, outputs, **waiting)
-    page.load(_for_reader(house, tab), None, models, queue=False, **private)
+    house.greetings.append(Greeting(_for_reader(house, tab), [models]))
 
 
 def _html(place: str, of_class: str) -> gr.Markdown:
@@ -113,12 +113,12 @@ def _html(place: str, of_class: str) -> gr.Markdown:
     )
 
 
-def _for_reader(house: House, tab: TalkTab) -> Callable[[gr.Request], Any]:
+def _for_reader(house: House, tab: TalkTab) -> Callable[[gr.Request], tuple[Any]]:
     """Returns what chooses the models to talk to in the reader's language."""
 
-    def chosen(request: gr.Request) -> Any:
+    def chosen(request: gr.Request) -> tuple[Any]:
         names = for_language(house.bots.names, language_of(request), at_least=2 if tab.is_comparing else 1)
-        return gr.update(value=names if tab.is_comparing else first_of(names))
+        return (gr.update(value=names if tab.is_comparing else first_of(names)),)
 
     return chosen
 

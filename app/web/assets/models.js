@@ -29,6 +29,7 @@
   }, lookSeconds * 1000);
 
   document.addEventListener("click", (event) => {
+    if (event.target.closest("#tab-models-button")) wasShown = false; // also by who was elsewhere for a moment
     const button = event.target.closest("[data-model]");
     if (!button) return;
     button.disabled = true; // it is drawn anew when it is done
