@@ -34,7 +34,7 @@ class Serving:
 
     max_rows: int = 256
     max_waiting: int = 1024
-    context_bytes: int = 64 * 2**20
+    context_bytes: int = 16 * 2**20
     int8: bool = False
 
 
