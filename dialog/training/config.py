@@ -38,6 +38,12 @@ class TrainingConfig(Settings):
         1000, "conversations of the validation split that are scored; 0 for all", minimum=0
     )
     patience: int = setting(6, "validations without a better bound before training stops; 0 never", minimum=0)
+    keep: str = setting(
+        "best",
+        "whose weights the run folder gets: those of the best validation, or the last ones, which on a small corpus "
+        "know more of its sentences by heart",
+        choices=("best", "last"),
+    )
     sample_replies: int = setting(3, "contexts that replies are shown for at each validation", minimum=0)
     measure_replies: int = setting(
         200, "replies that are sampled at each validation for the alarm of dull ones; 0 for none", minimum=0

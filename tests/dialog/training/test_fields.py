@@ -46,6 +46,7 @@ CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "validate_every": (2, {}),
     "validate_conversations": (0, {}),
     "patience": (1, {"learning_rate": 1e-12, "validate_every": 2}),  # no bound is better than the first
+    "keep": ("last", {"learning_rate": 1e-12}),  # no bound is better than the first
     "sample_replies": (1, {}),
     "measure_replies": (2, {}),
     "checkpoint_minutes": (0.01, {}),
@@ -106,7 +107,7 @@ def tokenizer() -> Tokenizer:
 def left_behind(
     folder: Path, tokenizer: Tokenizer, settings: dict[str, Any], seconds: float = 0.0
 ) -> dict[str, Any]:
-    """Trains a small VHRED, waits once, and returns what does not depend on the clock: log, weights, checkpoints."""
+    """Trains a small VHRED, waits once, and returns what does not depend on the clock."""
     AcceleratorState._reset_state(True)  # a process trains in one precision; here it must change
     torch.manual_seed(1)
     sizes = {"vocab_size": tokenizer.num_tokens, "embedding_size": 6, "hidden_size": 8, "latent_size": 3}
@@ -131,6 +132,7 @@ def left_behind(
     return {
         "log": log,
         "weights": [p.flatten().tolist() for p in model.parameters()],
+        "kept": json.loads((folder / "config.json").read_text())["chosen_by"]["update"],
         "checkpoints": sorted(path.name for path in (folder / "state").iterdir()),
     }
 
@@ -158,6 +160,7 @@ def test_every_setting_changes_something(field, tmp_path, tokenizer, plain) -> N
     changed = {part for part in plain if plain[part] != other[part]}
     only = {
         "checkpoint_minutes": {"checkpoints"},
+        "keep": {"kept"},
         "sample_replies": {"log"},
         "measure_replies": {"log"},
         "validate_conversations": {"log"},
