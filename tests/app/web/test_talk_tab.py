@@ -28,8 +28,8 @@ def test_a_page_proposes_the_models_of_its_readers_language(
     house: Any = SimpleNamespace(bots=SimpleNamespace(names=names))
     cookies = {} if chosen is None else {"hred_language": chosen}
     request: Any = SimpleNamespace(cookies=cookies, headers={"accept-language": accepted})
-    values = [
-        _for_reader(house, TalkTab(kind, "", "", "", "", is_comparing))(request)["value"]
+    told = [
+        _for_reader(house, TalkTab(kind, "", "", "", "", is_comparing))(request)
         for kind, is_comparing in (("chat", False), ("compare", True))
     ]
-    assert values == [proposed, compared]
+    assert [update["value"] for (update,) in told] == [proposed, compared]
