@@ -20,6 +20,7 @@ _SAID = (
     "imported",
     "new_title",
     "open_list",
+    "refused",
     "save",
     "send_edit",
     "unreachable",

@@ -10,6 +10,8 @@
   const goneStatuses = [502, 503, 504]; // a proxy's word for a server that is gone, or ours for a store that is
   const keptAs = "hred-connection";
   const gradiosWords = "Connection to the server was lost"; // it takes no event any more, and waits for a reload
+  const unreadWords = "Could not parse server response"; // a proxy answered an event whose server went meanwhile
+  const youngMilliseconds = 30_000; // a page whose first events fail so is not loaded anew again and again
 
   let ending = null;
   let server = null; // the id of the process that answers
@@ -117,10 +119,11 @@
 
   onLook(() => {
     for (const told of document.querySelectorAll(".toast-body")) {
-      if (!told.textContent.includes(gradiosWords)) continue;
+      const isBroken = told.textContent.includes(gradiosWords);
+      if (told.hidden || (!isBroken && !told.textContent.includes(unreadWords))) continue;
       told.hidden = true;
       told.style.display = "none";
-      needsReload = true;
+      needsReload = needsReload || isBroken || performance.now() > youngMilliseconds;
       if (!isLost) {
         lose();
         lookAgain();

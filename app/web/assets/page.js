@@ -109,15 +109,36 @@
     announce(words().copied);
   };
 
+  // Why a request was refused: the server's own sentence, or what can be said where a proxy answers for it in HTML.
+  const refusal = (answer, body) => {
+    const kind = answer.headers.get("content-type") || "";
+    if (kind.startsWith("text/plain")) return body.trim();
+    try {
+      return String(JSON.parse(body).error);
+    } catch {
+      return [502, 503, 504].includes(answer.status)
+        ? words().unreachable
+        : words().refused.replace("{status}", answer.status);
+    }
+  };
+
   const bringIn = (tab) => {
     const files = make("input", { type: "file", accept: ".jsonl" });
     files.addEventListener("change", async () => {
       const headers = { "Content-Type": "application/x-ndjson" };
-      const answer = await fetch("chats/import", { method: "POST", headers, body: files.files[0] });
-      const told = await answer.json();
-      const done = () => words().imported.replace("{added}", told.added).replace("{known}", told.known);
+      let sentence = words().unreachable;
+      try {
+        const answer = await fetch("chats/import", { method: "POST", headers, body: files.files[0] });
+        const body = await answer.text();
+        if (answer.ok) {
+          const told = JSON.parse(body);
+          sentence = words().imported.replace("{added}", told.added).replace("{known}", told.known);
+        } else sentence = refusal(answer, body);
+      } catch {
+        // nobody answered
+      }
       send(tab, { do: "look" });
-      await ask(answer.ok ? done() : String(told.error.message || told.error), { sure: "OK" });
+      await ask(sentence, { sure: "OK" });
     });
     files.click();
   };
@@ -306,6 +327,6 @@
     for (const looker of lookers) looker();
   };
   // For the other scripts, which come after this one.
-  window.hredPage = { announce, make, onLook: (looker) => lookers.push(looker), send, tabOf, words };
+  window.hredPage = { announce, make, onLook: (looker) => lookers.push(looker), refusal, send, tabOf, words };
   new MutationObserver(look).observe(document, { childList: true, subtree: true });
 })();

@@ -2,7 +2,7 @@
 // question is shown: answers may come in any order, and a list of all chats may be drawn meanwhile.
 "use strict";
 (() => {
-  const { make, words, onLook, tabOf } = window.hredPage;
+  const { make, words, onLook, refusal, tabOf } = window.hredPage;
   const pauseMilliseconds = 150; // between the last key and the question
   const asked = {}; // how many questions each tab has asked
   const waiting = {};
@@ -25,13 +25,7 @@
     const answer = await fetch("chats/search", { method: "POST", headers, body: JSON.stringify(question) });
     const told = await answer.text();
     if (answer.ok) return told;
-    const sentence = make("p", { className: "none", textContent: told });
-    try {
-      sentence.textContent = JSON.parse(told).error;
-    } catch {
-      // it is a text
-    }
-    return sentence.outerHTML;
+    return make("p", { className: "none", textContent: refusal(answer, told) }).outerHTML;
   };
 
   const search = async (tab) => {

@@ -55,6 +55,7 @@ WORDS = {
         "copied": "Copied",
         "open_list": "Chats",
         "unreachable": "The server cannot be reached.",
+        "refused": "The request was refused on its way to the server (status {status}).",
         "connection_lost": "The connection to the server is lost. The page keeps trying; what you typed is kept.",
         "connected_again": "Connected again. The chat is shown as it is stored; if a reply was cut off, "
         "“Reply to this” makes it anew.",
@@ -112,6 +113,7 @@ WORDS = {
         "copied": "コピーしました",
         "open_list": "チャット一覧",
         "unreachable": "サーバーに接続できません。",
+        "refused": "サーバーに届く前に要求が拒否されました(状態コード {status})。",
         "connection_lost": "サーバーとの接続が切れました。自動でつなぎ直しています。入力中の文章は残ります。",
         "connected_again": "サーバーに再接続しました。保存されているチャットを表示しています。"
         "途切れた返答は「返答を作る」で作り直せます。",

@@ -23,9 +23,9 @@ SECONDS = 300
 
 
 class ServerProcess:
-    """`hred serve` in a process of its own, on a port of its own."""
+    """`hred serve` in a process of its own, on a port of its own; `variables` are further ones of its environment."""
 
-    def __init__(self, folders: list[Path], database_url: str, watch: Path) -> None:
+    def __init__(self, folders: list[Path], database_url: str, watch: Path, **variables: str) -> None:
         command = [
             sys.executable,
             "-m",
@@ -36,7 +36,7 @@ class ServerProcess:
             "0",
         ]
         environment = {**os.environ, "HRED_DATABASE_URL": database_url, "HRED_REQUIRE_LOGIN": "1",
-                       "HRED_TEST_WATCH": str(watch), "OMP_NUM_THREADS": "1"}  # fmt: skip
+                       "HRED_TEST_WATCH": str(watch), "OMP_NUM_THREADS": "1", **variables}  # fmt: skip
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -132,27 +132,48 @@ def _pipe(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    address: str = "127.0.0.1",
+) -> tuple[http.client.HTTPResponse, bytes]:
+    """Sends one request, from an address of this machine, and returns the answer with its body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, SECONDS, source_address=(address, 0))
+    connection.request(method, path, body, {"Connection": "close", **(headers or {})})
+    response = connection.getresponse()
+    data = response.read()
+    connection.close()
+    return response, data
+
+
 class Browser:
-    """One open page of one person, who is logged in."""
+    """One open page of one person, who is logged in; keeps the cookies that it is given, the login's and a proxy's."""
 
     def __init__(self, port: int, name: str, password: str) -> None:
         self.port, self.page = port, secrets.token_hex(5)
+        self.cookies: dict[str, str] = {}
         form = urlencode({"name": name, "password": password}).encode()
         answer, _ = self.ask("POST", "/login", form, {"Content-Type": "application/x-www-form-urlencoded"})
         assert answer.status == 303, answer.status
-        self.cookie = (answer.getheader("set-cookie") or "").partition(";")[0]
+
+    @property
+    def login(self) -> str:
+        """The login's cookie, as it is sent."""
+        return f"hred_login={self.cookies['hred_login']}"
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> tuple[http.client.HTTPResponse, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
-        cookie = {"Cookie": self.cookie} if hasattr(self, "cookie") else {}
-        everything = {"Connection": "close", **cookie, **(headers or {})}
-        connection.request(method, path, body, everything)
-        response = connection.getresponse()
-        data = response.read()
-        connection.close()
-        return response, data
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        sent = {**({"Cookie": cookie} if cookie else {}), **(headers or {})}
+        answer, data = ask(self.port, method, path, body, sent)
+        for line in answer.headers.get_all("set-cookie") or []:
+            name, _, value = line.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return answer, data
 
     def open(self) -> dict[str, Any]:
         """Loads the page anew and returns its configuration."""

@@ -10,6 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 from app.access.passwords import hash_password
 from app.store import Store
 from tests.app.access.house_of_servers import Browser, Proxy, ServerProcess, started
+from tests.app.access.speaking import call, data_for, id_of, loading, say
 from tests.app.access.watched import CANARIES
 from tests.app.cli.tiny_runs import make_runs
 from tests.app.store.databases import new_database, running_server
@@ -47,44 +48,8 @@ def house(tmp_path_factory):
         yield house
 
 
-BOX, SESSION, LEAF = ("chat-message", "message"), ("chat-session", "session-id"), ("chat-leaf",)
-CONVERSATION = ("chat-conversation", "conversation")
-"""Names that elements of the page have or had."""
 ACTIONS = ("open", "edit", "again", "walk", "choose", "like", "dislike", "correct", "rename", "delete")
 ACTIONS += ("why-chat", "why-reply")
-
-
-def id_of(config, names):
-    return next(one["id"] for one in config["components"] if one["props"].get("elem_id") in names)
-
-
-def sending(config):
-    box = id_of(config, BOX)
-    return next(one for one in config["dependencies"] if [box, "submit"] in one["targets"])
-
-
-def loading(config):
-    shown = id_of(config, CONVERSATION)
-    events = [one for one in config["dependencies"] if any(name == "load" for _, name in one["targets"])]
-    return next(one for one in events if shown in one["outputs"])
-
-
-def data_for(config, dependency, given):
-    """The values that the page would send: the components' own, and what is given for some, by `elem_id`."""
-    components = {one["id"]: one["props"] for one in config["components"]}
-    inputs = [components[number] for number in dependency["inputs"]]
-    return [given.get(one.get("elem_id"), one.get("value")) for one in inputs]
-
-
-def filled(**values):
-    """Gives each of an element's names its value."""
-    return {name: value for names, value in values.items() for name in globals()[names]}
-
-
-def say(browser, text, session_id="", leaf=""):
-    config = browser.open()
-    given = {**filled(BOX=text, SESSION=session_id, LEAF=leaf), "chat-max-tokens": 5}
-    return browser.send(sending(config), data_for(config, sending(config), given))
 
 
 def everything(house):
@@ -165,37 +130,28 @@ def test_files_of_chats_are_their_owners_alone(house):
     assert answer.status == 401
 
 
-def call(server, method, path, key="", values=None):
-    """Calls the API as a program does, with a key and no cookie."""
-    caller = Browser.__new__(Browser)
-    caller.port = server.port
-    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
-    answer, body = caller.ask(method, path, None if values is None else json.dumps(values).encode(), headers)
-    return answer.status, body
-
-
 def test_a_key_opens_its_owners_chats_alone_and_figures_are_for_administrators(house):
     server = house.servers[0]
     session = next(one for one in house.store.sessions(house.owner) if one.title == SECRET)
     before = everything(house)
     message = {"model": "hred", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 3}
     status, body = call(
-        server, "POST", "/v1/chat/completions", "key of Bob", {**message, "session_id": session.id}
+        server.port, "POST", "/v1/chat/completions", "key of Bob", {**message, "session_id": session.id}
     )
     assert status == 404 and b"lemon" not in body
-    status, body = call(server, "GET", f"/v1/sessions/{session.id}", "key of Bob")
+    status, body = call(server.port, "GET", f"/v1/sessions/{session.id}", "key of Bob")
     assert status == 404 and b"lemon" not in body
-    assert b"lemon" not in call(server, "GET", "/v1/sessions", "key of Bob")[1]
+    assert b"lemon" not in call(server.port, "GET", "/v1/sessions", "key of Bob")[1]
     assert everything(house) == before
-    status, body = call(server, "GET", f"/v1/sessions/{session.id}", "key of Ann")
+    status, body = call(server.port, "GET", f"/v1/sessions/{session.id}", "key of Ann")
     assert status == 200 and b"lemon" in body
-    assert [call(server, "GET", "/metrics", key)[0] for key in ("", "key of Bob", "key of Ann")] == [
+    assert [call(server.port, "GET", "/metrics", key)[0] for key in ("", "key of Bob", "key of Ann")] == [
         401,
         403,
         200,
     ]
-    assert call(server, "GET", "/healthz")[0] == 200
-    assert call(server, "POST", "/v1/chat/completions", values=message)[0] == 401
+    assert call(server.port, "GET", "/healthz")[0] == 200
+    assert call(server.port, "POST", "/v1/chat/completions", values=message)[0] == 401
 
 
 def clicking(config, name):
@@ -230,7 +186,7 @@ def test_loading_models_and_starting_trainings_is_for_administrators(house):
         assert "data-model=" not in told["Bob", button] and folder not in told["Bob", button]
     assert "Model card" in told["Bob", "models-look"] and "for administrators" in told["Bob", "models-look"]
     assert folder in told["Ann", "models-look"]
-    models = json.loads(call(house.servers[0], "GET", "/v1/models", "key of Bob")[1])
+    models = json.loads(call(house.servers[0].port, "GET", "/v1/models", "key of Bob")[1])
     assert [one["id"] for one in models["data"]] == ["hred"]
 
 
@@ -243,7 +199,7 @@ def test_the_same_message_and_seed_give_the_same_reply_on_both_servers(house):
     }
     replies = []
     for server in house.servers:
-        status, body = call(server, "POST", "/api/reply", "key of Bob", asked)
+        status, body = call(server.port, "POST", "/api/reply", "key of Bob", asked)
         assert status == 200
         replies.append(json.loads(body)["replies"])
     assert replies[0] == replies[1] and len(replies[0]) == 2
@@ -285,7 +241,7 @@ def test_a_server_that_dies_between_two_messages_takes_neither_login_nor_chat_al
     ann = Browser(house.proxy.port, "Ann", PASSWORD)
     assert "before the end" in say(ann, "before the end")[1]
     session = house.store.sessions(house.owner)[0]
-    (dying,) = [one for one in house.servers if one.port == house.proxy.pinned[ann.cookie.partition("=")[2]]]
+    (dying,) = [one for one in house.servers if one.port == house.proxy.pinned[ann.cookies["hred_login"]]]
     dying.end(signal.SIGKILL)
     config = ann.open()  # with the cookie of before, at the other server
     assert "before the end" in ann.send(loading(config), [])[1]

@@ -23,6 +23,8 @@ BODY = """<script>window.gradio_config = {app_id: %d};</script>
 </div>"""
 TOAST = "<div class=toast-body>Connection to the server was lost. Attempting reconnection...</div>"
 """What Gradio shows when its stream has broken."""
+UNREAD = "<div class=toast-body>Error × Could not parse server response: SyntaxError: Unexpected token</div>"
+"""And when a proxy answers an event, in HTML, for a server that is gone."""
 
 
 class House:
@@ -137,6 +139,49 @@ def test_the_page_says_that_its_server_is_lost_and_there_again_and_keeps_what_wa
     expect(bar).to_have_count(0)
 
 
+def test_an_event_that_a_proxy_answers_for_a_dead_server_is_a_lost_connection(house, page):
+    bar, box = page.locator("#connection"), page.locator("#chat-message textarea")
+    box.fill("half a thought")
+    for loads in (1, 2):
+        page.evaluate("toast => document.body.insertAdjacentHTML('beforeend', toast)", UNREAD)
+        expect(page.locator(".toast-body:visible")).to_have_count(0)
+        expect(bar).to_have_text(LOST)
+        expect(bar).to_contain_text(AGAIN)
+        expect(box).to_have_value("half a thought")
+        assert (
+            house.loads == loads
+        )  # a young page is not loaded anew, or one that cannot send would never stand
+        page.evaluate("performance.now = () => 60_000")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "sentence"),
+    [
+        (200, "application/json", '{"added": 2, "known": 1}', "Chats added: 2; there already: 1"),
+        (422, "application/json", '{"error": "line 1 is none"}', "line 1 is none"),
+        (429, "text/plain; charset=utf-8", "wait a moment\n", "wait a moment"),
+        (413, "text/html", "<html>Too Large</html>", say("chat.refused", "en").format(status=413)),
+        (502, "text/html", "<html>Bad Gateway</html>", say("chat.unreachable", "en")),
+        (502, "text/html", "", say("chat.unreachable", "en")),
+        (None, "", "", say("chat.unreachable", "en")),
+    ],
+)
+def test_whoever_answers_an_import_it_ends_with_a_sentence(page, status, kind, body, sentence):
+    def answer(route):
+        route.fulfill(status=status, content_type=kind, body=body) if status else route.abort()
+
+    page.route("**/chats/import", answer)
+    page.evaluate(
+        "document.querySelector('.side').insertAdjacentHTML('beforeend', '<button data-do=import>')"
+    )
+    with page.expect_file_chooser() as chooser:
+        page.click("[data-do=import]")
+    chooser.value.set_files({"name": "chats.jsonl", "mimeType": "", "buffer": b"{}"})
+    expect(page.locator("dialog.ask label")).to_have_text(sentence)
+    page.click("dialog.ask .sure")
+    expect(page.locator("dialog.ask")).to_have_count(0)
+
+
 def test_what_was_found_is_asked_for_again_when_the_list_of_all_chats_is_drawn_anew(house, page):
     search, found = page.locator("#chat-search input"), page.locator("#chat-found")
     search.fill("lemon")
@@ -148,5 +193,8 @@ def test_what_was_found_is_asked_for_again_when_the_list_of_all_chats_is_drawn_a
     search.press("Enter")
     expect(found).to_have_text(say("chat.unreachable", "en"))
     house.start()
+    page.route("**/chats/search", lambda route: route.fulfill(status=502, body="<html>Bad Gateway</html>"))
+    search.press("Enter")
+    expect(found.locator("p.none")).to_have_text(say("chat.unreachable", "en"))
     search.fill("")
     expect(found).to_be_hidden()
