@@ -290,14 +290,18 @@ class Trainer:
         self._listener.validated({**metrics, "best": self._progress.best_update == update})
 
     def _keep(self, result: Likelihood) -> None:
-        """Saves the weights, if they are the best so far or the last count; "best" does once the KL weight stays at 1."""
+        """Saves the weights, if they are the best so far or the last count; "best" does once the KL weight is 1."""
         progress = self._progress
         counts = annealing_is_over(progress.update, self._job.config)
         if counts and (progress.best is None or result.nats_per_token < progress.best):
             progress.best, progress.best_update, progress.worse = result.nats_per_token, progress.update, 0
         elif counts:
             progress.worse += 1
-        if progress.update == progress.best_update or progress.best is None or self._job.config.keep == "last":
+        if (
+            progress.update == progress.best_update
+            or progress.best is None
+            or self._job.config.keep == "last"
+        ):
             self._save_run(result)
 
     def _save_run(self, result: Likelihood) -> None:
