@@ -28,8 +28,8 @@ demo._SETTINGS = ("embedding_size=8", "hidden_size=16", "batch_tokens=256", "sam
                   "patience=0", "validate_conversations=4")
 demo._HIERARCHY = ("context_size=16",)
 demo._MODELS = {
-    "seq2seq": demo._Model(0.3, ()),
-    "hred": demo._Model(0.4, demo._HIERARCHY),
+    "seq2seq": demo._Model(0.4, ()),
+    "hred": demo._Model(0.3, demo._HIERARCHY, "seq2seq"),
     "vhred": demo._Model(0.3, (*demo._HIERARCHY, "latent_size=4", "latent_hidden_size=8"), "hred"),
 }
 from app.cli.main import main
