@@ -1,4 +1,4 @@
-"""Blocks that do nothing for what an event leaves as it is, and make no application but the one that is served."""
+"""Blocks that do little when nothing changes: outputs that are left, applications that are not served, empty queues."""
 
 import contextlib
 import copy
@@ -30,6 +30,12 @@ class Page(gr.Blocks):
     Gradio makes the component of a skipped output anew and writes down its settings, three quarters of a millisecond of
     processor time each, though nothing changes; with fifty replies at once that is most of what the server does.
     """
+
+    def queue(self, *options: Any, **named: Any) -> "Page":
+        """Does as Gradio's, but looks for events 100 times a second: 1,000 take 5 % of a core while nothing happens."""
+        super().queue(*options, **named)
+        self._queue.sleep_when_free, self._queue.progress_update_sleep_when_free = 0.01, 0.1
+        return self
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """Returns what the browser is sent for the values of an event's outputs."""
