@@ -278,6 +278,13 @@
     history.replaceState(null, "", address);
   };
 
+  // Who reads the end of a conversation goes on to see its end.
+  const stayBelow = (part) => {
+    const scroll = part.closest(".scroll");
+    const isNear = scroll && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 200;
+    if (isNear) scroll.scrollTop = scroll.scrollHeight;
+  };
+
   const lookers = [];
   const seen = new WeakSet();
   const last = {};
@@ -293,14 +300,17 @@
       seen.add(log);
       const tab = tabOf(log);
       const { session, leaf } = log.dataset;
+      const said = log.querySelectorAll(".said");
       const before = last[tab];
-      last[tab] = { session, leaf };
+      last[tab] = { session, leaf, count: said.length };
       log.setAttribute("role", "log");
       log.setAttribute("aria-live", "off"); // it is drawn anew as a whole; what is new is announced
       log.setAttribute("aria-label", words().conversation);
       keepAddress(tab, session);
-      if (before && before.session === session && before.leaf === leaf) continue;
-      const said = log.querySelectorAll(".said");
+      if (before && before.session === session && before.leaf === leaf) {
+        if (said.length > before.count) stayBelow(log); // replies to choose from: none of them is the leaf yet
+        continue;
+      }
       const newest = said[said.length - 1];
       if (before && newest && newest.classList.contains("bot")) announce(newest.querySelector(".text").textContent);
       const scroll = log.closest(".scroll");
@@ -320,9 +330,7 @@
     for (const pending of document.querySelectorAll(".pending")) {
       if (seen.has(pending)) continue;
       seen.add(pending);
-      const scroll = pending.closest(".scroll");
-      const isNear = scroll && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 200;
-      if (isNear) scroll.scrollTop = scroll.scrollHeight;
+      stayBelow(pending);
     }
     for (const looker of lookers) looker();
   };
