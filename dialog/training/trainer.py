@@ -290,7 +290,7 @@ class Trainer:
         self._listener.validated({**metrics, "best": self._progress.best_update == update})
 
     def _keep(self, result: Likelihood) -> None:
-        """Saves the weights, if they are the best so far or the last count; "best" does once the KL weight is 1."""
+        """Saves the weights that are the best so far, or all; "best" counts once the KL weight stays at 1."""
         progress = self._progress
         counts = annealing_is_over(progress.update, self._job.config)
         if counts and (progress.best is None or result.nats_per_token < progress.best):
