@@ -5,7 +5,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from io import FileIO
 from pathlib import Path
 from typing import cast
 
@@ -33,8 +32,8 @@ _BYTES_AT_ONCE = 2**20  # whole pages, whatever their size
 _INDEX_PAGES = (2, 10)
 """What the pages of an index begin with (SQLite's file format, section 1.6)."""
 
-_open_files: dict[tuple[int, int], FileIO] = {}
-"""By the file's device and inode."""
+_open_files: dict[tuple[int, int], int] = {}
+"""Descriptors by the file's device and inode."""
 
 _reading = threading.Lock()
 
@@ -194,8 +193,8 @@ def pages_of(path: Path) -> Iterator[bytes]:
         status = path.stat()
         key = (status.st_dev, status.st_ino)
         if key not in _open_files:
-            _open_files[key] = path.open("rb", buffering=0)
-        file = _open_files[key]
-        file.seek(0)
-        while pages := file.read(_BYTES_AT_ONCE):
+            _open_files[key] = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        descriptor = _open_files[key]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        while pages := os.read(descriptor, _BYTES_AT_ONCE):
             yield pages
