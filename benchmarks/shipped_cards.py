@@ -96,7 +96,8 @@ Of the float16 weights that are shipped, on the test splits, end tokens counted 
 
 {_table(figures)}
 
-Beside the other shipped models, with intervals, use of the context and variety (`hred compare`): docs/results/shipped.md.
+Beside the other shipped models, with intervals, use of the context and variety (`hred compare`):
+docs/results/shipped.md.
 
 ## Sizes
 
