@@ -278,11 +278,18 @@
     history.replaceState(null, "", address);
   };
 
-  // Who reads the end of a conversation goes on to see its end.
+  // Who reads the end of a conversation goes on to see its end, however much comes at once.
+  const readEarlier = new WeakSet();
+  const scrolled = (event) => {
+    const part = event.target;
+    if (!(part instanceof Element) || !part.classList.contains("scroll")) return;
+    if (part.scrollHeight - part.scrollTop - part.clientHeight < 200) readEarlier.delete(part);
+    else readEarlier.add(part);
+  };
+  document.addEventListener("scroll", scrolled, true);
   const stayBelow = (part) => {
     const scroll = part.closest(".scroll");
-    const isNear = scroll && scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 200;
-    if (isNear) scroll.scrollTop = scroll.scrollHeight;
+    if (scroll && !readEarlier.has(scroll)) scroll.scrollTop = scroll.scrollHeight;
   };
 
   const lookers = [];
