@@ -18,7 +18,7 @@ _LONGEST_WAIT = 5.0
 
 @contextlib.contextmanager
 def nothing_collected() -> Iterator[None]:
-    """Collects no garbage, a tenth of the time that Gradio takes to be imported; what is made within stays for good."""
+    """Collects no garbage, which takes a part of the time of large imports; what is made within stays for good."""
     gc.disable()
     try:
         yield

@@ -18,7 +18,7 @@ _SKIPPED = gr.skip()
 def no_app_yet() -> Iterator[None]:
     """Lets Blocks be built without the three applications that they make on the way and that nobody serves.
 
-    Each costs a tenth of a second and more, for FastAPI reads the signatures of all its routes anew.
+    FastAPI reads the signatures of all its routes for each, which holds up the start (`benchmarks/startup.py`).
     """
     with mock.patch.object(App, "create_app", return_value=None):
         yield
@@ -32,7 +32,7 @@ class Page(gr.Blocks):
     """
 
     def queue(self, *options: Any, **named: Any) -> "Page":
-        """Does as Gradio's, but looks for events 100 times a second: 1,000 take 5 % of a core while nothing happens."""
+        """Does as Gradio's, but looks for events 100 times a second, not 1,000: that keeps a core busy for nothing."""
         super().queue(*options, **named)
         self._queue.sleep_when_free, self._queue.progress_update_sleep_when_free = 0.01, 0.1
         return self

@@ -24,7 +24,7 @@ class House:
         chats: sends messages and keeps replies, for all tabs.
         trainings: those below the folder of runs.
         menus: of models; each tab that has one adds it, so that it follows what is loaded and unloaded.
-        greetings: what is told to a page that opens, in one event, for the browser spends 40 ms on each.
+        greetings: what is told to a page that opens, in one event, for each costs the browser time.
     """
 
     bots: Bots
