@@ -197,7 +197,7 @@ class Bots:
                 gone = self._loaded.pop(name, None)
         self._tell_watchers()
         if gone is not None:
-            threading.Thread(target=_close_in_time, args=(gone[0],), name="unload", daemon=True).start()
+            threading.Thread(target=gone[0].close, args=(_PATIENCE,), name="unload", daemon=True).start()
 
     def watch(self, watcher: Callable[[], None]) -> None:
         """Lets `watcher` know each time that there are other bots than before; it must raise nothing."""
@@ -318,11 +318,3 @@ def _free_name(folder: Path, taken: Mapping[str, Path]) -> str:
     while name in taken:
         name += "'"
     return name
-
-
-def _close_in_time(engine: "Engine") -> None:
-    """Ends an engine once all that it was asked is answered, or after a minute."""
-    end = time.monotonic() + _PATIENCE
-    while engine.num_waiting + engine.num_running > 0 and time.monotonic() < end:
-        time.sleep(0.1)
-    engine.close()

@@ -91,7 +91,7 @@ class Engine:
         self._batch = replier.new_batch()
         self._owners: dict[int, Ticket] = {}  # by id(draft)
         self._rounds_waited = self._num_tokens = 0
-        self._is_closed = False
+        self._is_closed = self._is_idle = False
         self._has_work = threading.Condition()
         self._worker = threading.Thread(target=self._run, name="engine", daemon=True)
         self._worker.start()
@@ -156,7 +156,7 @@ class Engine:
             if len(self._waiting) >= self._max_waiting:
                 raise self._busy()
             self._waiting.append(ticket)
-            self._has_work.notify()
+            self._has_work.notify_all()
         return ticket
 
     def reply(
@@ -205,11 +205,15 @@ class Engine:
             yield rest
         yield from ticket.future.result()
 
-    def close(self) -> None:
-        """Ends the worker; what is under way fails with a `BusyError`."""
+    def close(self, patience: float = 0.0) -> None:
+        """Ends the worker; what is under way after `patience` seconds fails with a `BusyError`.
+
+        It waits no longer than until all that was asked is answered.
+        """
         with self._has_work:
+            self._has_work.wait_for(lambda: self._is_closed or (self._is_idle and not self._waiting), patience)
             self._is_closed = True
-            self._has_work.notify()
+            self._has_work.notify_all()
         self._worker.join()
 
     def _busy(self) -> BusyError:
@@ -221,7 +225,10 @@ class Engine:
         while True:
             with self._has_work:
                 while not (self._is_closed or self._waiting or self._reading or self._ready or self._owners):
+                    self._is_idle = True
+                    self._has_work.notify_all()
                     self._has_work.wait()
+                self._is_idle = False
                 if self._is_closed:
                     break
                 self._admit()

@@ -171,6 +171,39 @@ def test_a_closed_engine_answers_nobody(model, tokenizer) -> None:
     assert not any(thread.name == "engine" and thread is engine._worker for thread in threading.enumerate())
 
 
+def test_an_engine_that_is_given_time_answers_what_it_was_asked(engine, model, tokenizer, monkeypatch) -> None:
+    begin, beginning, closing = engine.replier.begin, threading.Event(), threading.Event()
+
+    def begin_late(asked):
+        """The request is read, and no reply of it is being decoded yet."""
+        beginning.set()
+        assert closing.wait(60)
+        return begin(asked)
+
+    monkeypatch.setattr(engine.replier, "begin", begin_late)
+    tickets = [engine.submit(conversation(seed), ASKED[seed % 5], 1, seed) for seed in range(5)]
+    assert beginning.wait(60)
+    closer = threading.Thread(target=engine.close, args=(120.0,))
+    closer.start()
+    closer.join(0.3)
+    closing.set()
+    for seed, ticket in enumerate(tickets):
+        assert list(map(key, ticket.future.result(60))) == alone(model, tokenizer, seed)
+    closer.join(60)
+    assert not closer.is_alive()
+    with pytest.raises(BusyError, match="stopping"):
+        engine.reply(conversation(1), LONG)
+
+
+def test_an_engine_whose_time_is_up_answers_no_more(model, tokenizer) -> None:
+    engine = Engine(Replier(model, tokenizer, "hash"), max_rows=2)
+    ticket = engine.submit(conversation(1), ENDLESS, 1, 1)
+    wait_for(lambda: ticket.num_tokens > 0)
+    engine.close(0.05)
+    with pytest.raises(BusyError, match="stopping"):
+        ticket.future.result(0)
+
+
 def wait_for(is_so, seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not is_so():
