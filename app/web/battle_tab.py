@@ -163,11 +163,10 @@ def _warn(error: DialogError, request: gr.Request) -> None:
     gr.Warning(escape(tell(error, language)), title=say("page.look_out", language))
 
 
-def build_battle_tab(page: gr.Blocks, house: House) -> None:
+def build_battle_tab(house: House) -> None:
     """Builds the tab inside the open Blocks.
 
     Args:
-        page: its load event shows the battle in progress.
         house: what the tabs share.
     """
     handlers = _Handlers(house)
@@ -224,7 +223,7 @@ def build_battle_tab(page: gr.Blocks, house: House) -> None:
         lambda: gr.Row(visible=False), None, sure, **private
     )
     show_ranking.click(handlers.ranking, None, ranking, **private)
-    page.load(handlers.load, None, outputs, **replies)
+    house.page.load(handlers.load, None, outputs, **replies)
 
 
 def _voting(handlers: _Handlers, choice: str) -> Any:

@@ -4,7 +4,6 @@ import contextlib
 import copy
 from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 import gradio as gr
 from gradio.routes import App
@@ -20,8 +19,13 @@ def no_app_yet() -> Iterator[None]:
 
     FastAPI reads the signatures of all its routes for each, which holds up the start (`benchmarks/startup.py`).
     """
-    with mock.patch.object(App, "create_app", return_value=None):
+    maker: Any = App
+    create_app = vars(maker)["create_app"]
+    maker.create_app = staticmethod(lambda *_, **__: None)
+    try:
         yield
+    finally:
+        maker.create_app = create_app
 
 
 class Page(gr.Blocks):

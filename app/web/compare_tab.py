@@ -1,7 +1,5 @@
 """The tab to compare in: one message to several models, side by side; the reply that is picked goes on."""
 
-import gradio as gr
-
 from app.web.house import House
 from app.web.talk_tab import TalkTab, build_talk_tab
 
@@ -12,6 +10,6 @@ _COMPARE = TalkTab(
 )
 
 
-def build_compare_tab(page: gr.Blocks, house: House) -> None:
+def build_compare_tab(house: House) -> None:
     """Builds the tab inside the open Blocks."""
-    build_talk_tab(page, house, _COMPARE)
+    build_talk_tab(house, _COMPARE)

@@ -23,6 +23,7 @@ class House:
         store: where chats are kept.
         chats: sends messages and keeps replies, for all tabs.
         trainings: those below the folder of runs.
+        page: being built; a tab may use its load event.
         menus: of models; each tab that has one adds it, so that it follows what is loaded and unloaded.
         greetings: what is told to a page that opens, in one event, for each costs the browser time.
     """
@@ -31,17 +32,18 @@ class House:
     store: Store
     chats: Chats
     trainings: Trainings
+    page: gr.Blocks
     menus: list[gr.Dropdown] = field(default_factory=list)
     greetings: "list[Greeting]" = field(default_factory=list)
 
-    def greet(self, page: gr.Blocks) -> None:
-        """Makes the event that tells a page which opens what the tabs have to say by then."""
+    def greet(self) -> None:
+        """Makes the event that tells a page which opens what the tabs have to say."""
 
         def greeted(request: gr.Request) -> list[Any]:
             return [value for greeting in self.greetings for value in greeting.values(request)]
 
         outputs = [output for greeting in self.greetings for output in greeting.outputs]
-        page.load(greeted, None, outputs, queue=False, api_visibility="private", show_progress="hidden")
+        self.page.load(greeted, None, outputs, queue=False, api_visibility="private", show_progress="hidden")
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,11 +121,10 @@ def _told(handler: Callable[..., tuple[Any, ...]], num_outputs: int = len(_CHANG
     return handle
 
 
-def build_latent_tab(page: gr.Blocks, house: House) -> None:
+def build_latent_tab(house: House) -> None:
     """Builds the tab inside the open Blocks.
 
     Args:
-        page: not read; what a page that opens is told goes by `House.greetings`.
         house: bots and chats.
     """
     handlers, names = _Handlers(house), house.bots.latent_names

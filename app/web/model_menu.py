@@ -7,9 +7,12 @@ from typing import Any
 import gradio as gr
 from gradio.component_meta import ComponentMeta
 
-__all__ = ["first_of", "follow", "model_menu"]
+from app.shipped import for_language
+
+__all__ = ["chosen", "follow", "model_menu"]
 
 _MOST = 64
+_UNTOLD = "en"
 
 
 def _names_alone(_: gr.Dropdown, payload: Any) -> Any:
@@ -36,13 +39,15 @@ _ModelMenu: Any = ABCMeta.__new__(
 
 
 def model_menu(names: Sequence[str], **options: Any) -> gr.Dropdown:
-    """Returns a menu of models, of several at once with `multiselect`; all of them are chosen then.
+    """Returns a menu of models, of several at once with `multiselect`.
+
+    Chosen are those of English until the page is told those of its reader's language.
 
     Args:
         names: of the models that serve.
         options: as of `gr.Dropdown`.
     """
-    value = list(names) if options.get("multiselect") else first_of(names)
+    value = chosen(names, _UNTOLD, bool(options.get("multiselect")))
     menu: gr.Dropdown = _ModelMenu(list(names), value=value, **options)
     return menu
 
@@ -58,10 +63,16 @@ def follow(page: gr.Blocks, menus: Sequence[gr.Dropdown], names: Callable[[], li
     now = names()
     for menu in menus:
         menu.choices = [(name, name) for name in now]
-        menu.value = list(now) if menu.multiselect else first_of(now)
+        menu.value = chosen(now, _UNTOLD, bool(menu.multiselect))
     page.config = page.get_config_file()
 
 
-def first_of(names: Sequence[str]) -> str:
+def chosen(names: Sequence[str], language: str, is_several: bool) -> Any:
+    """Returns the model to talk to in a language, or all of them, two at least, for a menu of several."""
+    fitting = for_language(names, language, at_least=2 if is_several else 1)
+    return fitting if is_several else _first_of(fitting)
+
+
+def _first_of(names: Sequence[str]) -> str:
     """Returns the model that a new page chats with: HRED, or the first."""
     return next((name for name in names if name.partition("-")[0] == "hred"), names[0])

@@ -116,11 +116,10 @@ def _time(minutes: Any, updates: Any) -> tuple[float, int | None]:
     return _number(minutes, "the time"), given
 
 
-def build_models_tab(page: gr.Blocks, house: House) -> None:
+def build_models_tab(house: House) -> None:
     """Builds the tab inside the open Blocks. It comes after all others, whose menus it changes.
 
     Args:
-        page: the Blocks.
         house: what the tabs share.
     """
     names = house.bots.names

@@ -38,11 +38,11 @@ class Tab:
 
     Attributes:
         name: `page.NAME` are the words on it; its element's id is `tab-NAME`.
-        build: makes its components inside the open Blocks; it may use the Blocks' load event.
+        build: makes its components inside the open Blocks; it may use `House.page`.
     """
 
     name: str
-    build: Callable[[gr.Blocks, House], None]
+    build: Callable[[House], None]
 
 
 TABS: tuple[Tab, ...] = (
@@ -73,18 +73,18 @@ def build_page(
     if trainings is None:
         settings = Settings.from_environment()
         trainings = Trainings(settings.runs_folder, settings.database_url)
-    house = House(bots, store, Chats(bots, store, temporary), trainings)
     with Page(title="dialog", analytics_enabled=False) as page:
+        house = House(bots, store, Chats(bots, store, temporary), trainings, page)
         with gr.Row(elem_id="head"):
             gr.Markdown("# dialog", elem_id="name", min_width=90)
             gr.Markdown(label("page.about"), elem_id="about", min_width=200)
             menus = gr.Markdown("", sanitize_html=False, elem_id="menus", min_width=260)
         for tab in TABS:
             with gr.Tab(label(f"page.{tab.name}"), elem_id=f"tab-{tab.name}"):
-                tab.build(page, house)
+                tab.build(house)
         build_data_panel(house)
         house.greetings.append(Greeting(_menus(house), [menus]))
-        house.greet(page)
+        house.greet()
     bots.watch(lambda: follow(page, house.menus, lambda: bots.names))
     return page
 

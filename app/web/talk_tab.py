@@ -6,12 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from app.shipped import for_language
 from app.store import Kind
 from app.web.controls import build_preset, build_sampling, connect_preset
 from app.web.house import Greeting, House
 from app.web.language import language_of
-from app.web.model_menu import first_of, model_menu
+from app.web.model_menu import chosen, model_menu
 from app.web.talk import Talk
 from app.web.words import label
 
@@ -36,11 +35,10 @@ class TalkTab:
     is_comparing: bool
 
 
-def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
+def build_talk_tab(house: House, tab: TalkTab) -> None:
     """Builds a tab inside the open Blocks.
 
     Args:
-        page: its load event shows the latest chat.
         house: bots and chats.
         tab: which of the two.
     """
@@ -103,7 +101,7 @@ def build_talk_tab(page: gr.Blocks, house: House, tab: TalkTab) -> None:
     act.click(talk.act, [action, models, count, *sampling], outputs, **waiting)
     new.click(talk.new, None, outputs, **waiting)
     stop.click(talk.stop, [session_id], None, queue=False, **private)
-    page.load(talk.load, None, outputs, **waiting)
+    house.page.load(talk.load, None, outputs, **waiting)
     house.greetings.append(Greeting(_for_reader(house, tab), [models]))
 
 
@@ -116,11 +114,10 @@ def _html(place: str, of_class: str) -> gr.Markdown:
 def _for_reader(house: House, tab: TalkTab) -> Callable[[gr.Request], tuple[Any]]:
     """Returns what chooses the models to talk to in the reader's language."""
 
-    def chosen(request: gr.Request) -> tuple[Any]:
-        names = for_language(house.bots.names, language_of(request), at_least=2 if tab.is_comparing else 1)
-        return (gr.update(value=names if tab.is_comparing else first_of(names)),)
+    def told(request: gr.Request) -> tuple[Any]:
+        return (gr.update(value=chosen(house.bots.names, language_of(request), tab.is_comparing)),)
 
-    return chosen
+    return told
 
 
 def _models(house: House, tab: TalkTab) -> gr.Dropdown:

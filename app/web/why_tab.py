@@ -83,11 +83,10 @@ def _failed(error: DialogError, language: str) -> str:
     return f'<p class="failed" role="alert">{escape(tell(error, language))}</p>'
 
 
-def build_why_tab(page: gr.Blocks, house: House) -> None:
+def build_why_tab(house: House) -> None:
     """Builds the tab inside the open Blocks.
 
     Args:
-        page: not read; the script asks for the lists when the tab is opened.
         house: bots and chats.
     """
     handlers = _Handlers(house)

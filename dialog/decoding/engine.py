@@ -211,7 +211,9 @@ class Engine:
         It waits no longer than until all that was asked is answered.
         """
         with self._has_work:
-            self._has_work.wait_for(lambda: self._is_closed or (self._is_idle and not self._waiting), patience)
+            self._has_work.wait_for(
+                lambda: self._is_closed or (self._is_idle and not self._waiting), patience
+            )
             self._is_closed = True
             self._has_work.notify_all()
         self._worker.join()

@@ -1,7 +1,9 @@
 """What the latent-space tab does, without a browser: limits, whose chats, and what is drawn."""
 
+import asyncio
 import re
 
+import gradio as gr
 import pytest
 import torch
 
@@ -32,8 +34,12 @@ def house(run_folders, tmp_path_factory):
     bots = Bots.of(list(map(str, folders)))
     place = tmp_path_factory.mktemp("store")
     url = f"sqlite:///{place}/sessions.db"
+
+    async def page() -> gr.Blocks:  # outside of a loop, Gradio makes one and leaves it open
+        return gr.Blocks()
+
     with Store.open(url) as store:
-        yield House(bots, store, Chats(bots, store), Trainings(place / "runs", url))
+        yield House(bots, store, Chats(bots, store), Trainings(place / "runs", url), asyncio.run(page()))
     bots.close()
 
 

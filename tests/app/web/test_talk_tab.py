@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.web.model_menu import model_menu
 from app.web.talk_tab import TalkTab, _for_reader
 
 SHIPPED = ["seq2seq", "hred", "seq2seq-ja", "hred-ja"]
@@ -33,3 +34,10 @@ def test_a_page_proposes_the_models_of_its_readers_language(
         for kind, is_comparing in (("chat", False), ("compare", True))
     ]
     assert [update["value"] for (update,) in told] == [proposed, compared]
+
+
+def test_a_page_that_was_told_nothing_yet_asks_the_models_of_english_alone(monkeypatch) -> None:
+    monkeypatch.setattr("app.shipped.shipped_models", lambda: dict.fromkeys(SHIPPED, Path("run")))
+    assert model_menu(SHIPPED, multiselect=True).value == ["seq2seq", "hred"]
+    assert model_menu(SHIPPED[::-1]).value == "hred"
+    assert model_menu(["mine", "hred-ja"], multiselect=True).value == ["mine", "hred-ja"]

@@ -171,7 +171,9 @@ def test_a_closed_engine_answers_nobody(model, tokenizer) -> None:
     assert not any(thread.name == "engine" and thread is engine._worker for thread in threading.enumerate())
 
 
-def test_an_engine_that_is_given_time_answers_what_it_was_asked(engine, model, tokenizer, monkeypatch) -> None:
+def test_an_engine_that_is_given_time_answers_what_it_was_asked(
+    engine, model, tokenizer, monkeypatch
+) -> None:
     begin, beginning, closing = engine.replier.begin, threading.Event(), threading.Event()
 
     def begin_late(asked):
