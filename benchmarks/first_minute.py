@@ -13,6 +13,8 @@ import hashlib
 import json
 from dataclasses import asdict
 
+from shipped_names import UNHEARD
+
 from app.shipped import for_language, run_path, shipped_models
 from dialog.conversation import Conversation, Turn
 from dialog.decoding.replier import Replier
@@ -43,10 +45,20 @@ TOLD, ASKED = 3, 5
 """Places of the turn that tells the name, and of the question for it."""
 NUM_TIMES = 5
 NAMES = {
-    "en": "Max Luna Charlie Rocky Molly Lucy Sam Oscar Bruno Pepper "
-    "Zeus Nala Chester Misty Otis Winnie Rufus Sasha Boris Juno",
-    "ja": "マックス チョコ モモ ココ ソラ レオ マロン ハナ ポチ ラッキー "
-    "ジョン ムギ ラム ロッキー コロ ゴロー アトム フク ビビ テツ",
+    "en": (
+        "Max",
+        "Luna",
+        "Charlie",
+        "Rocky",
+        "Molly",
+        "Lucy",
+        "Sam",
+        "Oscar",
+        "Bruno",
+        "Pepper",
+        *UNHEARD["en"],
+    ),
+    "ja": (*"マックス チョコ モモ ココ ソラ レオ マロン ハナ ポチ ラッキー".split(), *UNHEARD["ja"]),
 }
 """What the dog is called; the first is the one of the chat."""
 
@@ -69,7 +81,7 @@ def transcript(replier: Replier, lines: tuple[str, ...], seed: int) -> list[str]
 def recalled(replier: Replier, language: str) -> list[str]:
     """Returns the names that a greedy reply to the question for them has, asked in a chat each."""
     lines, found = CHATS[language][TOLD : ASKED + 1], []
-    names = NAMES[language].split()
+    names = NAMES[language]
     for name in names:
         turns: list[Turn] = []
         for line in lines:
@@ -106,7 +118,7 @@ def main() -> None:
         replier = Replier.from_run(load_run(folder))
         print("\n".join(transcript(replier, CHATS[asked.language], asked.seed)))
         names = recalled(replier, asked.language)
-        num_asked = len(NAMES[asked.language].split())
+        num_asked = len(NAMES[asked.language])
         print(f"\nOf {num_asked} names asked for, {len(names)} came: {', '.join(names) or 'none'}.")
 
 

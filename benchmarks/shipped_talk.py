@@ -16,8 +16,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shipped_drills import BOT, USER, drill
+from shipped_names import (
+    ENGLISH_NAMES,
+    ENGLISH_PLACES,
+    JAPANESE_NAMES,
+    JAPANESE_PEOPLE,
+    MORE_NAMES,
+    MORE_PEOPLE,
+    made_up_names,
+)
 
-__all__ = ["NAMES", "Names", "Talk", "corpus_talks", "exchange_names", "small_talks", "write_talks"]
+__all__ = [
+    "NAMES",
+    "Names",
+    "Talk",
+    "corpus_talks",
+    "drilled_names",
+    "exchange_names",
+    "small_talks",
+    "write_talks",
+]
 
 Talk = tuple[tuple[str, str], ...]
 """A conversation: speaker and text of each turn."""
@@ -62,40 +80,12 @@ class Names:
         return bool(places) and talk[places[0]][0] == USER and any(talk[place][0] == BOT for place in places)
 
 
-_ENGLISH_NAMES = (
-    "Max Luna Charlie Rocky Buddy Molly Lucy Jack Jake Sam Oscar Oliver Toby Teddy Rosie Holly Poppy Ruby "
-    "Daisy Bella Bruno Milo Leo Coco Pepper Tiger Shadow Ginger Honey Lily Sophie Emma Anna Maria Sarah Kate "
-    "Laura Lisa Helen Jane Alice Emily Amy Claire Diana Elizabeth Rachel Julia Jessica Hannah Martha Ruth "
-    "Nina Eva Clara Peter Paul David Daniel Tom Ben Harry George Martin Simon Frank Thomas Adam Kevin Robert "
-    "Henry Arthur Victor Walter Albert Oskar Alex Chris Nick Steve Mike Tony Eric Brian Scott Andrew Philip "
-    "Louis Felix Hugo Bruce Diego Carlos Pedro Ahmed Ali"
-)
-_ENGLISH_PLACES = (
-    "London Paris Rome Berlin Madrid Vienna Dublin Oslo Lisbon Boston Chicago Denver Seattle Miami Houston "
-    "Dallas Toronto Montreal Tokyo Sydney Melbourne Cairo Istanbul Athens Prague Warsaw Budapest Hamburg "
-    "Munich Liverpool Manchester Brighton Leeds Bristol Edinburgh Glasgow Cork Galway Lublin Krakow "
-    "Rotterdam Antwerp Bruges Seville Cordoba Bergamo Padua Pisa Marseille Nantes Lausanne Bern Innsbruck "
-    "Bergen Kaunas Vilnius Tbilisi Baku Almaty Nairobi Accra Kumasi Durban Maputo Seoul Nagoya Singapore "
-    "Wellington Adelaide Bogota Valparaiso Minnesota Chile Denmark Crete Malta Sardinia Senegal Mongolia "
-    "Patagonia Turkey Tromso Kiruna Rijeka Pula Haarlem Drammen Kutaisi"
-)
 _NO_ENGLISH_NAMES = (
     "Mr Mrs Ms Miss Dr Captain Lady Madame Admiral Inspector Commodore Monday Tuesday Wednesday Thursday "
     "Friday Saturday Sunday Mondays Tuesdays Sundays January February March April May June July August "
     "September October November December Maybe Tomorrow Later Can Till Split Slow Wet Spin Cycle Cardboard "
     "Tin Fish Turkey Bulls Onions Flying Herons Nobody Spanish English Edit Empress Ketchup Kettle Rapid "
     "Tank Bubble Bubbles Puddle Blue Spoon Banana Lou"
-)
-_JAPANESE_NAMES = (
-    "マックス チョコ モモ ココ ソラ レオ マロン ハナ コタロウ ミルク モカ ルナ クロ シロ タマ ミケ トラ ゴマ "
-    "きなこ あずき 小麦 大福 ポチ ハチ レモン みかん さくら ひまわり ゆず くるみ ラッキー マル リン ベル "
-    "メイ サクラ ナナ ミミ リク ユキ"
-)
-_JAPANESE_PEOPLE = (
-    "田中 鈴木 佐藤 高橋 伊藤 渡辺 山本 中村 小林 加藤 吉田 山田 山口 松本 井上 木村 林 清水 山崎 森 池田 "
-    "橋本 石川 中島 前田 藤田 小川 岡田 村上 近藤 石井 遠藤 青木 坂本 陽菜 大翔 美咲 健太 翔太 葵 凛 蓮 結衣 "
-    "拓海 さくら 七海 美月 悠斗 花子 太郎 健 誠 愛 彩 由美 恵子 直樹 和也 真由 優衣 亮太 千夏 沙織 楓 翼 樹 "
-    "翔平 琴音 美緒 ひまり 結菜 隼人 奏太 遥"
 )
 _NO_JAPANESE_NAMES = (
     "母 父 孫 子 兄 妹 姉 弟 屋 彼女 いとこ 部長 店長 隣 花屋 交換手 八百屋 後輩 先輩 パパ ママ 新人 猫 犬 "
@@ -106,13 +96,13 @@ NAMES: Mapping[str, Names] = {
     "en": Names(
         re.compile(r"(?<=[a-z,;] )([A-Z][a-z]+)\b"),
         frozenset(_NO_ENGLISH_NAMES.split()),
-        (tuple(_ENGLISH_NAMES.split()), tuple(_ENGLISH_PLACES.split())),
+        (tuple(ENGLISH_NAMES.split()), tuple(ENGLISH_PLACES.split())),
         (r"\b", r"\b"),
     ),
     "ja": Names(
         re.compile(r"([ァ-ヶー]{2,}|[一-龥]{1,3}|[ぁ-ん]{3,4})(?=ちゃん|くん|さん|という|って名前)"),
         frozenset(_NO_JAPANESE_NAMES.split()),
-        (tuple(_JAPANESE_NAMES.split()), tuple(_JAPANESE_PEOPLE.split())),
+        (tuple(JAPANESE_NAMES.split()), tuple(JAPANESE_PEOPLE.split())),
         (r"(?<![ァ-ヶー一-龥])", r"(?![ァ-ヶー一-龥])"),
     ),
 }
@@ -156,6 +146,15 @@ def exchange_names(talk: Talk, names: Names, random_state: random.Random) -> Tal
     return talk
 
 
+def drilled_names(language: str, random_state: random.Random) -> tuple[list[str], list[str]]:
+    """Returns the names of animals and of people that are drilled: of each, as many made-up ones as others."""
+    pools = NAMES[language].pools
+    kinds = ((pools[0], MORE_NAMES), (pools[-1 if language == "ja" else 0], MORE_PEOPLE))
+    heard = [list(dict.fromkeys((*pool, *more[language].split()))) for pool, more in kinds]
+    animals, people = ([*names, *made_up_names(language, len(names), random_state)] for names in heard)
+    return animals, people
+
+
 def write_talks(
     folder: Path, language: str, small_talk: Path, corpus: Path, copies: int, drills: int, number: int
 ) -> None:
@@ -178,8 +177,8 @@ def write_talks(
         if split == "train":
             renamed = (exchange_names(talk, NAMES[language], random_state) for _ in range(copies))
             splits[split] += [other for other in renamed if other is not None]
-    names, people = NAMES[language].pools[0], NAMES[language].pools[-1 if language == "ja" else 0]
-    splits["train"] += (drill(language, names, people, random_state) for _ in range(drills))
+    animals, people = drilled_names(language, random_state)
+    splits["train"] += (drill(language, animals, people, random_state) for _ in range(drills))
     splits["train"] += corpus_talks(corpus / "train.jsonl.gz", number, random_state)
     splits["valid"] += corpus_talks(corpus / "valid.jsonl.gz", len(splits["valid"]), random_state)
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,8 @@ from app.shipped import shipped_conversations
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from shipped_drills import drill
-from shipped_talk import NAMES, Talk, exchange_names, small_talks
+from shipped_names import UNHEARD, made_up_names
+from shipped_talk import NAMES, Talk, drilled_names, exchange_names, small_talks
 
 LANGUAGES = sorted(NAMES)
 
@@ -60,3 +61,18 @@ def test_a_drill_asks_for_a_name_that_was_told(language) -> None:
                 assert all(name in before for name in said)
                 recalled += 1
     assert recalled > 100
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_half_of_the_drilled_names_are_made_up_and_none_is_asked_for_as_unheard(language) -> None:
+    pools = NAMES[language].pools
+    people = pools[-1 if language == "ja" else 0]  # English exchanges names of people and of places, not of animals
+    for names, pool in zip(drilled_names(language, random.Random(4)), (pools[0], people), strict=True):
+        half = len(names) // 2
+        assert len(names) == 2 * half and len(set(names[half:])) == half
+        assert set(pool) <= set(names[:half])
+        assert not set(UNHEARD[language]) & set(names)
+    assert not any(set(UNHEARD[language]) & set(pool) for pool in pools)
+    made = made_up_names(language, 500, random.Random(5))
+    assert len(set(made)) == 500 and all(2 <= len(name) <= 10 for name in made)
+    assert made == made_up_names(language, 500, random.Random(5))
