@@ -362,6 +362,7 @@ def test_compare_on_a_phone_shows_all_models_and_goes_on_with_one(new_page):
     send(page, "who are you?", "compare")
     cards = page.locator("#compare-conversation .card")
     expect(cards).to_have_count(3)
+    expect(cards.last.locator(".pick")).to_be_in_viewport()  # as tall as three screens, and read to its end
     assert page.evaluate(width) <= 390
     assert page.locator("#compare-conversation .card .model").all_inner_texts() == [
         "seq2seq",
