@@ -66,7 +66,8 @@ def test_a_drill_asks_for_a_name_that_was_told(language) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_half_of_the_drilled_names_are_made_up_and_none_is_asked_for_as_unheard(language) -> None:
     pools = NAMES[language].pools
-    people = pools[-1 if language == "ja" else 0]  # English exchanges names of people and of places, not of animals
+    # English exchanges names of people and of places, not of animals.
+    people = pools[-1 if language == "ja" else 0]
     for names, pool in zip(drilled_names(language, random.Random(4)), (pools[0], people), strict=True):
         half = len(names) // 2
         assert len(names) == 2 * half and len(set(names[half:])) == half

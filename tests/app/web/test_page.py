@@ -76,11 +76,15 @@ def set_number(page, name, value):
 
 
 def details(page, **numbers):
-    """Opens the settings and types numbers into them."""
+    """Opens the settings and types numbers into them, and once more what Gradio undid while it drew what was folded."""
     if not page.locator("#chat-max-tokens").is_visible():
         page.click("#chat-details > button")
     for name, value in numbers.items():
         set_number(page, f"chat-{name.replace('_', '-')}", value)
+    expect(page.locator("#chat-preset input")).to_have_value("Own settings")
+    for name, value in numbers.items():
+        if page.input_value(f"#chat-{name.replace('_', '-')} input[type=number]") != str(value):
+            set_number(page, f"chat-{name.replace('_', '-')}", value)
 
 
 def tell_a_story(page, tokens):
