@@ -44,9 +44,8 @@ none of its text is in this folder.
 """,
 }
 _TALK = """The conversations of this project (`data/conversations/LANGUAGE`, CC0), but for those of validation and
-test; copies of those where names come back, with other names (`benchmarks/shipped_talk.py`); 900 drills made by a
-program, which open and close a chat and ask for names (`benchmarks/shipped_drills.py`); and some conversations of
-the corpus."""
+test; copies of those where names come back, with other names (`benchmarks/shipped_talk.py`); and 3,000 drills made
+by a program, which open and close a chat and ask for names (`benchmarks/shipped_drills.py`)."""
 
 
 def card_of(

@@ -5,10 +5,10 @@
 
 CORPUS has the published corpus as `train.jsonl.gz`, `valid.jsonl.gz`, `test.jsonl.gz`: the Self-dialogue Corpus for
 `en`, RealPersonaChat for `ja`. seq2seq and HRED are trained on it, then on all of it with this project's small talk and
-drills in between (`shipped_talk.py`), and last on the bot's turns of the small talk, of drills and of a part of the
-corpus; VHRED joins in the last stage, from HRED's weights. Hours on two cores; stopped at any moment, the same command
-goes on. `--from-runs` takes the first stage from run folders seq2seq and hred in FOLDER instead, which share a
-tokenizer. With `--export` nothing is trained: trained runs are copied to FOLDER/NAME with their cards.
+drills in between (`shipped_talk.py`); VHRED joins then, from HRED's weights. An hour or two on two cores; stopped at
+any moment, the same command goes on. `--from-runs` takes the first stage from run folders seq2seq and hred in FOLDER
+instead, which share a tokenizer. With `--export` nothing is trained: trained runs are copied to FOLDER/NAME with their
+cards.
 """
 
 import argparse
@@ -38,15 +38,15 @@ class Plan:
         vocabulary: tokens, where a tokenizer is trained.
         sizes: of all three models.
         copies: of conversations where names come back, with other names.
-        number: of conversations of the corpus in the last stage.
-        broad_updates: of the stage before it, about one epoch.
+        updates: of the last stage.
+        latent_updates: of it for VHRED.
     """
 
     vocabulary: int
     sizes: Settings
     copies: int
-    number: int
-    broad_updates: int
+    updates: int
+    latent_updates: int
 
 
 _KINDS: Mapping[str, Settings] = {
@@ -60,7 +60,7 @@ _KINDS: Mapping[str, Settings] = {
         "bag_of_words": "true",
         "bag_of_words_weight": 0.2,
         "free_bits": 0.06,
-        "kl_annealing_updates": 300,
+        "kl_annealing_updates": 250,
     },
 }
 _FIRST = {
@@ -71,37 +71,30 @@ _FIRST = {
     "validate_conversations": 60,
     "updates": 3000,
 }
-_BROAD = {
+_LAST = {
     "batch_tokens": 2048,
     "learning_rate": 0.0015,
     "dropout": 0.1,
     "warmup_updates": 50,
     "validate_every": 500,
     "validate_conversations": 0,
-}
-_LAST = {
-    **_BROAD,
-    "learning_rate": 0.001,
-    "dropout": 0.2,
     "keep": "last",
-    "updates": 800,
 }
-_BROAD_DRILLS, _LAST_DRILLS = 3000, 1500
-_ALL = 1_000_000
+_DRILLS = 3000
 PLANS = {
     "en": Plan(
         8000,
         {"embedding_size": 256, "hidden_size": 384, "context_size": 384},
         copies=3,
-        number=4000,
-        broad_updates=2800,
+        updates=2800,
+        latent_updates=900,
     ),
     "ja": Plan(
         5000,
         {"embedding_size": 256, "hidden_size": 256, "context_size": 256},
         copies=8,
-        number=2000,
-        broad_updates=4000,
+        updates=2000,
+        latent_updates=700,
     ),
 }
 
@@ -140,27 +133,18 @@ class Maker:
             return self.first_runs / model
         return self._train(self.prepared(), self.out / f"{model}-first", model, _FIRST, None)
 
-    def broad(self, model: str) -> Path:
-        """Trains a model on all that there is; returns its run."""
-        talk = self._talk("broad", _BROAD_DRILLS, _ALL, [])
-        training = {**_BROAD, "updates": self.plan.broad_updates}
-        return self._train(talk, self.out / f"{model}-broad", model, training, self.first(model))
-
     def last(self, model: str) -> Path:
-        """Trains a model on the small talk; returns its run."""
-        talk = self._talk("talk", _LAST_DRILLS, self.plan.number, ["--reply-as", "Bot"])
-        start = self.last("hred") if model == "vhred" else self.broad(model)
-        return self._train(talk, self.out / model, model, _LAST, start)
-
-    def _talk(self, name: str, drills: int, number: int, options: list[Any]) -> Path:
-        """Prepares small talk, drills and conversations of the corpus; returns their folder."""
-        folder, logs = self.out / name, self.out / f"{name}-logs"
-        if not (folder / "corpus.json").exists():
+        """Trains a model on all that there is; returns its run."""
+        talk, logs = self.out / "talk", self.out / "talk-logs"
+        if not (talk / "corpus.json").exists():
             small_talk = shipped_conversations(self.language)
-            write_talks(logs, self.language, small_talk, self.corpus, self.plan.copies, drills, number)
-            tokenizer = self.prepared() / "tokenizer.model"
-            _prepare(folder, logs, ".jsonl", [*options, "--tokenizer-from", tokenizer])
-        return folder
+            write_talks(logs, self.language, small_talk, self.corpus, self.plan.copies, _DRILLS)
+            _prepare(talk, logs, ".jsonl", ["--tokenizer-from", self.prepared() / "tokenizer.model"])
+        start = self.last("hred") if model == "vhred" else self.first(model)
+        training: Settings = {**_LAST, "updates": self.plan.updates}
+        if model == "vhred":
+            training = {**training, "learning_rate": 0.0008, "updates": self.plan.latent_updates}
+        return self._train(talk, self.out / model, model, training, start)
 
     def export(self, model: str, to: Path) -> Path:
         """Copies a trained run as it ships, with its card; returns its folder."""

@@ -1,10 +1,9 @@
-"""What the shipped models are trained on last: this project's small talk, names exchanged, among a published corpus.
+"""What the shipped models are trained on last: a published corpus with this project's small talk, names exchanged.
 
 A model of this size learns to bring a name back only from many examples of it, and each name of the small talk stands
 in one or two conversations. So copies of those where the bot brings up a name that the user told first get other
-names, the same one wherever the name stood: the reply can only be known from the conversation. As many
-conversations of the corpus keep the model from forgetting what it learned there; of their two speakers the second
-stands for the bot.
+names, the same one wherever the name stood: the reply can only be known from the conversation. The corpus's own
+conversations stand among them, so that nothing of it is forgotten; of their two speakers the second stands for the bot.
 """
 
 import gzip
@@ -13,6 +12,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from shipped_drills import BOT, USER, drill
@@ -116,20 +116,17 @@ def small_talks(folder: Path) -> Iterator[Talk]:
             yield tuple((speaker, text) for speaker, text in turns)
 
 
-def corpus_talks(path: Path, number: int, random_state: random.Random) -> Iterator[Talk]:
-    """Yields conversations drawn from a file of JSON Lines; the second speaker is the bot.
+def corpus_talks(path: Path) -> Iterator[Talk]:
+    """Yields the conversations of a file of JSON Lines; the second speaker is the bot.
 
     Args:
         path: gzipped JSON Lines with `turns`, each of `speaker` and `text`.
-        number: of conversations; all when there are fewer.
-        random_state: what draws them.
     """
     with gzip.open(path, "rt") as file:
-        lines = file.readlines()
-    for line in random_state.sample(lines, min(number, len(lines))):
-        turns = json.loads(line)["turns"]
-        first = turns[0]["speaker"]
-        yield tuple((USER if turn["speaker"] == first else BOT, turn["text"]) for turn in turns)
+        for line in file:
+            turns = json.loads(line)["turns"]
+            first = turns[0]["speaker"]
+            yield tuple((USER if turn["speaker"] == first else BOT, turn["text"]) for turn in turns)
 
 
 def exchange_names(talk: Talk, names: Names, random_state: random.Random) -> Talk | None:
@@ -156,9 +153,11 @@ def drilled_names(language: str, random_state: random.Random) -> tuple[list[str]
 
 
 def write_talks(
-    folder: Path, language: str, small_talk: Path, corpus: Path, copies: int, drills: int, number: int
+    folder: Path, language: str, small_talk: Path, corpus: Path, copies: int, drills: int
 ) -> None:
-    """Writes `train.jsonl`, `valid.jsonl` and `test.jsonl` for `hred prepare --reply-as Bot`.
+    """Writes `train.jsonl`, `valid.jsonl` and `test.jsonl` for `hred prepare`.
+
+    The test has small talk alone, the validation as many conversations of the corpus.
 
     Args:
         folder: where to.
@@ -167,7 +166,6 @@ def write_talks(
         corpus: folder with the published corpus's `train.jsonl.gz` and `valid.jsonl.gz`.
         copies: with other names, of each conversation where names come back.
         drills: how many.
-        number: of conversations of the corpus.
     """
     random_state = random.Random(1)
     splits: dict[str, list[Talk]] = {"train": [], "valid": [], "test": []}
@@ -179,8 +177,8 @@ def write_talks(
             splits[split] += [other for other in renamed if other is not None]
     animals, people = drilled_names(language, random_state)
     splits["train"] += (drill(language, animals, people, random_state) for _ in range(drills))
-    splits["train"] += corpus_talks(corpus / "train.jsonl.gz", number, random_state)
-    splits["valid"] += corpus_talks(corpus / "valid.jsonl.gz", len(splits["valid"]), random_state)
+    splits["train"] += corpus_talks(corpus / "train.jsonl.gz")
+    splits["valid"] += islice(corpus_talks(corpus / "valid.jsonl.gz"), len(splits["valid"]))
     folder.mkdir(parents=True, exist_ok=True)
     for split, talks in splits.items():
         (folder / f"{split}.jsonl").write_text("".join(_line(talk) for talk in talks))
