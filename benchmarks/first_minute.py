@@ -13,7 +13,7 @@ import hashlib
 import json
 from dataclasses import asdict
 
-from shipped_names import UNHEARD
+from shipped_names import UNDRILLED
 
 from app.shipped import for_language, run_path, shipped_models
 from dialog.conversation import Conversation, Turn
@@ -45,20 +45,8 @@ TOLD, ASKED = 3, 5
 """Places of the turn that tells the name, and of the question for it."""
 NUM_TIMES = 5
 NAMES = {
-    "en": (
-        "Max",
-        "Luna",
-        "Charlie",
-        "Rocky",
-        "Molly",
-        "Lucy",
-        "Sam",
-        "Oscar",
-        "Bruno",
-        "Pepper",
-        *UNHEARD["en"],
-    ),
-    "ja": (*"マックス チョコ モモ ココ ソラ レオ マロン ハナ ポチ ラッキー".split(), *UNHEARD["ja"]),
+    "en": (*"Max Luna Charlie Rocky Molly Lucy Sam Oscar Bruno Pepper".split(), *UNDRILLED["en"]),
+    "ja": (*"マックス チョコ モモ ココ ソラ レオ マロン ハナ ポチ ラッキー".split(), *UNDRILLED["ja"]),
 }
 """What the dog is called; the first is the one of the chat."""
 

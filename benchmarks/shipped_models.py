@@ -5,10 +5,10 @@
 
 CORPUS has the published corpus as `train.jsonl.gz`, `valid.jsonl.gz`, `test.jsonl.gz`: the Self-dialogue Corpus for
 `en`, RealPersonaChat for `ja`. seq2seq and HRED are trained on it, then on all of it with this project's small talk and
-drills in between (`shipped_talk.py`); VHRED joins then, from HRED's weights. An hour or two on two cores; stopped at
-any moment, the same command goes on. `--from-runs` takes the first stage from run folders seq2seq and hred in FOLDER
-instead, which share a tokenizer. With `--export` nothing is trained: trained runs are copied to FOLDER/NAME with their
-cards.
+drills in between (`shipped_talk.py`); VHRED joins then, from HRED's weights. The Japanese ones end with the bot's turns
+alone. Hours on two cores; stopped at any moment, the same command goes on. `--from-runs` takes the first stage from run
+folders seq2seq and hred in FOLDER instead, which share a tokenizer. With `--export` nothing is trained: trained runs
+are copied to FOLDER/NAME with their cards.
 """
 
 import argparse
@@ -40,6 +40,7 @@ class Plan:
         copies: of conversations where names come back, with other names.
         updates: of the last stage.
         latent_updates: of it for VHRED.
+        bot_updates: on the bot's turns alone, at the end; none where the model knows by then which side it is on.
     """
 
     vocabulary: int
@@ -47,6 +48,7 @@ class Plan:
     copies: int
     updates: int
     latent_updates: int
+    bot_updates: int
 
 
 _KINDS: Mapping[str, Settings] = {
@@ -88,6 +90,7 @@ PLANS = {
         copies=3,
         updates=2800,
         latent_updates=900,
+        bot_updates=0,
     ),
     "ja": Plan(
         5000,
@@ -95,6 +98,7 @@ PLANS = {
         copies=8,
         updates=2000,
         latent_updates=700,
+        bot_updates=300,
     ),
 }
 
@@ -120,6 +124,10 @@ class Maker:
         """How they are made."""
         return PLANS[self.language]
 
+    @property
+    def _end(self) -> str:
+        return "bot" if self.plan.bot_updates else "last"
+
     def prepared(self) -> Path:
         """Prepares the corpus; returns its folder."""
         options: list[Any] = ["--vocabulary-size", self.plan.vocabulary]
@@ -135,21 +143,34 @@ class Maker:
 
     def last(self, model: str) -> Path:
         """Trains a model on all that there is; returns its run."""
-        talk, logs = self.out / "talk", self.out / "talk-logs"
-        if not (talk / "corpus.json").exists():
-            small_talk = shipped_conversations(self.language)
-            write_talks(logs, self.language, small_talk, self.corpus, self.plan.copies, _DRILLS)
-            _prepare(talk, logs, ".jsonl", ["--tokenizer-from", self.prepared() / "tokenizer.model"])
         start = self.last("hred") if model == "vhred" else self.first(model)
         training: Settings = {**_LAST, "updates": self.plan.updates}
         if model == "vhred":
             training = {**training, "learning_rate": 0.0008, "updates": self.plan.latent_updates}
-        return self._train(talk, self.out / model, model, training, start)
+        return self._train(self._talk("talk", []), self.out / f"{model}-last", model, training, start)
+
+    def bot(self, model: str) -> Path:
+        """Trains a model on the bot's turns; returns its run, which is what ships."""
+        if not self.plan.bot_updates:
+            return self.last(model)
+        training: Settings = {**_LAST, "learning_rate": 0.0006, "updates": self.plan.bot_updates}
+        talk = self._talk("bot", ["--reply-as", "Bot"])
+        return self._train(talk, self.out / f"{model}-bot", model, training, self.last(model))
+
+    def _talk(self, name: str, options: list[Any]) -> Path:
+        """Prepares the corpus, the small talk and the drills; returns their folder."""
+        folder, logs = self.out / name, self.out / "talk-logs"
+        if not (folder / "corpus.json").exists():
+            small_talk = shipped_conversations(self.language)
+            write_talks(logs, self.language, small_talk, self.corpus, self.plan.copies, _DRILLS)
+            tokenizer = self.prepared() / "tokenizer.model"
+            _prepare(folder, logs, ".jsonl", [*options, "--tokenizer-from", tokenizer])
+        return folder
 
     def export(self, model: str, to: Path) -> Path:
         """Copies a trained run as it ships, with its card; returns its folder."""
         folder = to / (model if self.language == "en" else f"{model}-{self.language}")
-        run, card = self.out / model, self.out / f"{model}-card.md"
+        run, card = self.out / f"{model}-{self._end}", self.out / f"{model}-card.md"
         card.write_text("\n")
         half = self.out / f"{model}-half"
         if not half.exists():
@@ -216,7 +237,7 @@ def main() -> None:
     out = asked.out or Path(f"runs/shipped-{asked.language}")
     maker = Maker(asked.language, asked.corpus, out, asked.from_runs)
     for model in asked.models:
-        print(maker.last(model) if asked.export is None else maker.export(model, asked.export), flush=True)
+        print(maker.bot(model) if asked.export is None else maker.export(model, asked.export), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Names that are exchanged and drilled: those that animals and people often have, and made-up ones.
 
 What is learned of a few names stays with them; that a name is brought back as it was told, whatever its pieces,
-shows in many. None is among the `UNHEARD`, by which `first_minute.py` tells whether a model looked a name up.
+shows in many. None is among the `UNDRILLED`, for which `first_minute.py` asks, too.
 """
 
 import random
@@ -13,7 +13,7 @@ __all__ = [
     "JAPANESE_PEOPLE",
     "MORE_NAMES",
     "MORE_PEOPLE",
-    "UNHEARD",
+    "UNDRILLED",
     "made_up_names",
 ]
 
@@ -88,11 +88,11 @@ MORE_PEOPLE = {
     ),
 }
 """What is drilled beside the names that are exchanged, of people."""
-UNHEARD = {
+UNDRILLED = {
     "en": ("Zeus", "Nala", "Chester", "Misty", "Otis", "Winnie", "Rufus", "Sasha", "Boris", "Juno"),
     "ja": ("ジョン", "ムギ", "ラム", "ロッキー", "コロ", "ゴロー", "アトム", "フク", "ビビ", "テツ"),
 }
-"""What stands in no drill and is exchanged for none, so that a bot that knows it looked it up."""
+"""What stands in no drill and is exchanged for none; the small talk has Otis, Juno and ムギ, corpora maybe more."""
 _SOUNDS = {
     "en": (
         "b br ch d f g h j k l m n p r s sh t v w z",
@@ -101,16 +101,15 @@ _SOUNDS = {
     ),
     "ja": (
         "ア イ ウ エ オ カ キ ク ケ コ サ シ ス セ ソ タ チ ツ テ ト ナ ニ ヌ ネ ノ ハ ヒ フ ヘ ホ マ ミ ム メ モ ヤ "
-        "ユ ヨ"
-        "ラ リ ル レ ロ ガ ギ グ ゲ ゴ ザ ジ ズ ゼ ゾ ダ デ ド バ ビ ブ ベ ボ パ ピ プ ペ ポ",
+        "ユ ヨ ラ リ ル レ ロ ガ ギ グ ゲ ゴ ザ ジ ズ ゼ ゾ ダ デ ド バ ビ ブ ベ ボ パ ピ プ ペ ポ",
         "",
-        " ン ー ッ",
+        " ン ー",
     ),
 }
 
 
 def made_up_names(language: str, number: int, random_state: random.Random) -> list[str]:
-    """Returns names of two or three syllables that nobody has to have; each once, none of `UNHEARD`.
+    """Returns names of two or three syllables that nobody has to have; each once, none of `UNDRILLED`.
 
     Args:
         language: `en` or `ja`.
@@ -124,8 +123,7 @@ def made_up_names(language: str, number: int, random_state: random.Random) -> li
             random_state.choice(first) + random_state.choice(middle)
             for _ in range(random_state.randint(2, 3))
         ]
-        name = "".join(syllables) + random_state.choice(last)
-        name = name.capitalize().removesuffix("ッ")
-        if name not in UNHEARD[language]:
+        name = ("".join(syllables) + random_state.choice(last)).capitalize()
+        if name not in UNDRILLED[language]:
             made[name] = None
     return list(made)

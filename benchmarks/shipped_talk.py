@@ -52,13 +52,15 @@ class Names:
         told: matches a name, its only group, in a turn of either speaker.
         never: what it matches that is none.
         pools: names of one kind each; a name of a pool is exchanged for others of it, any other for those of the
-            first.
+            first, which are what animals are called.
+        people: names that people have.
         bounds: what stands before and after a name in a text, as lookarounds.
     """
 
     told: re.Pattern[str]
     never: frozenset[str]
     pools: tuple[tuple[str, ...], ...]
+    people: tuple[str, ...]
     bounds: tuple[str, str]
 
     def found(self, talk: Talk) -> list[str]:
@@ -97,12 +99,14 @@ NAMES: Mapping[str, Names] = {
         re.compile(r"(?<=[a-z,;] )([A-Z][a-z]+)\b"),
         frozenset(_NO_ENGLISH_NAMES.split()),
         (tuple(ENGLISH_NAMES.split()), tuple(ENGLISH_PLACES.split())),
+        tuple(ENGLISH_NAMES.split()),
         (r"\b", r"\b"),
     ),
     "ja": Names(
         re.compile(r"([ァ-ヶー]{2,}|[一-龥]{1,3}|[ぁ-ん]{3,4})(?=ちゃん|くん|さん|という|って名前)"),
         frozenset(_NO_JAPANESE_NAMES.split()),
         (tuple(JAPANESE_NAMES.split()), tuple(JAPANESE_PEOPLE.split())),
+        tuple(JAPANESE_PEOPLE.split()),
         (r"(?<![ァ-ヶー一-龥])", r"(?![ァ-ヶー一-龥])"),
     ),
 }
@@ -145,8 +149,7 @@ def exchange_names(talk: Talk, names: Names, random_state: random.Random) -> Tal
 
 def drilled_names(language: str, random_state: random.Random) -> tuple[list[str], list[str]]:
     """Returns the names of animals and of people that are drilled: of each, as many made-up ones as others."""
-    pools = NAMES[language].pools
-    kinds = ((pools[0], MORE_NAMES), (pools[-1 if language == "ja" else 0], MORE_PEOPLE))
+    kinds = ((NAMES[language].pools[0], MORE_NAMES), (NAMES[language].people, MORE_PEOPLE))
     heard = [list(dict.fromkeys((*pool, *more[language].split()))) for pool, more in kinds]
     animals, people = ([*names, *made_up_names(language, len(names), random_state)] for names in heard)
     return animals, people
@@ -157,7 +160,7 @@ def write_talks(
 ) -> None:
     """Writes `train.jsonl`, `valid.jsonl` and `test.jsonl` for `hred prepare`.
 
-    The test has small talk alone, the validation as many conversations of the corpus.
+    The test has small talk alone; the validation has as many conversations of the corpus's as well, the first ones.
 
     Args:
         folder: where to.

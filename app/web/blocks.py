@@ -19,13 +19,13 @@ def no_app_yet() -> Iterator[None]:
 
     FastAPI reads the signatures of all its routes for each, which holds up the start (`benchmarks/startup.py`).
     """
-    maker: Any = App
-    create_app = vars(maker)["create_app"]
-    maker.create_app = staticmethod(lambda *_, **__: None)
+    app_class: Any = App
+    create_app = vars(app_class)["create_app"]
+    app_class.create_app = staticmethod(lambda *_, **__: None)
     try:
         yield
     finally:
-        maker.create_app = create_app
+        app_class.create_app = create_app
 
 
 class Page(gr.Blocks):

@@ -12,7 +12,7 @@ from app.shipped import for_language
 __all__ = ["chosen", "follow", "model_menu"]
 
 _MOST = 64
-_UNTOLD = "en"
+_DEFAULT_LANGUAGE = "en"
 
 
 def _names_alone(_: gr.Dropdown, payload: Any) -> Any:
@@ -41,13 +41,13 @@ _ModelMenu: Any = ABCMeta.__new__(
 def model_menu(names: Sequence[str], **options: Any) -> gr.Dropdown:
     """Returns a menu of models, of several at once with `multiselect`.
 
-    Chosen are those of English until the page is told those of its reader's language.
+    Chosen are those of the default language; the chat and the comparison tell a page those of its reader's.
 
     Args:
         names: of the models that serve.
         options: as of `gr.Dropdown`.
     """
-    value = chosen(names, _UNTOLD, bool(options.get("multiselect")))
+    value = chosen(names, _DEFAULT_LANGUAGE, bool(options.get("multiselect")))
     menu: gr.Dropdown = _ModelMenu(list(names), value=value, **options)
     return menu
 
@@ -63,12 +63,15 @@ def follow(page: gr.Blocks, menus: Sequence[gr.Dropdown], names: Callable[[], li
     now = names()
     for menu in menus:
         menu.choices = [(name, name) for name in now]
-        menu.value = chosen(now, _UNTOLD, bool(menu.multiselect))
+        menu.value = chosen(now, _DEFAULT_LANGUAGE, bool(menu.multiselect))
     page.config = page.get_config_file()
 
 
-def chosen(names: Sequence[str], language: str, is_several: bool) -> Any:
-    """Returns the model to talk to in a language, or all of them, two at least, for a menu of several."""
+def chosen(names: Sequence[str], language: str, is_several: bool) -> str | list[str]:
+    """Returns the model to talk to in a language, or all of them for a menu of several.
+
+    Where fewer speak it than are needed, one or two to compare, those of all languages are taken.
+    """
     fitting = for_language(names, language, at_least=2 if is_several else 1)
     return fitting if is_several else _first_of(fitting)
 

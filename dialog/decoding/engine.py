@@ -103,7 +103,9 @@ class Engine:
     @property
     def num_waiting(self) -> int:
         """Requests that no reply of is being decoded yet."""
-        return len(self._waiting) + len(self._reading)
+        return (
+            len(self._waiting) + len(self._reading) + sum(not ticket.drafts for ticket in list(self._ready))
+        )
 
     @property
     def num_running(self) -> int:
@@ -208,7 +210,8 @@ class Engine:
     def close(self, patience: float = 0.0) -> None:
         """Ends the worker; what is under way after `patience` seconds fails with a `BusyError`.
 
-        It waits no longer than until all that was asked is answered.
+        It waits no longer than until all that was asked is answered, also what is asked meanwhile. A second call
+        without patience ends the first one's.
         """
         with self._has_work:
             self._has_work.wait_for(

@@ -85,6 +85,7 @@ def details(page, **numbers):
     for name, value in numbers.items():
         if page.input_value(f"#chat-{name.replace('_', '-')} input[type=number]") != str(value):
             set_number(page, f"chat-{name.replace('_', '-')}", value)
+        expect(page.locator(f"#chat-{name.replace('_', '-')} input[type=number]")).to_have_value(str(value))
 
 
 def tell_a_story(page, tokens):

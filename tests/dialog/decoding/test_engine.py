@@ -188,6 +188,7 @@ def test_an_engine_that_is_given_time_answers_what_it_was_asked(
     closer = threading.Thread(target=engine.close, args=(120.0,))
     closer.start()
     closer.join(0.3)
+    assert closer.is_alive()
     closing.set()
     for seed, ticket in enumerate(tickets):
         assert list(map(key, ticket.future.result(60))) == alone(model, tokenizer, seed)
