@@ -5,10 +5,10 @@
 
 CORPUS has the published corpus as `train.jsonl.gz`, `valid.jsonl.gz`, `test.jsonl.gz`: the Self-dialogue Corpus for
 `en`, RealPersonaChat for `ja`. seq2seq and HRED are trained on it, then on all of it with this project's small talk and
-drills in between (`shipped_talk.py`); VHRED joins then, from HRED's weights. The Japanese ones end with the bot's turns
-alone. Hours on two cores; stopped at any moment, the same command goes on. `--from-runs` takes the first stage from run
-folders seq2seq and hred in FOLDER instead, which share a tokenizer. With `--export` nothing is trained: trained runs
-are copied to FOLDER/NAME with their cards.
+drills in between (`shipped_talk.py`); the Japanese ones end with the bot's turns alone. VHRED joins in the last of
+these stages, from HRED's weights. Hours on two cores; stopped at any moment, the same command goes on. `--from-runs`
+takes the first stage from run folders seq2seq and hred in FOLDER instead, which share a tokenizer. With `--export`
+nothing is trained: trained runs are copied to FOLDER/NAME with their cards.
 """
 
 import argparse
@@ -39,7 +39,7 @@ class Plan:
         sizes: of all three models.
         copies: of conversations where names come back, with other names.
         updates: of the last stage.
-        latent_updates: of it for VHRED.
+        latent: what is different in it for VHRED.
         bot_updates: on the bot's turns alone, at the end; none where the model knows by then which side it is on.
     """
 
@@ -47,7 +47,7 @@ class Plan:
     sizes: Settings
     copies: int
     updates: int
-    latent_updates: int
+    latent: Settings
     bot_updates: int
 
 
@@ -61,8 +61,6 @@ _KINDS: Mapping[str, Settings] = {
         "word_dropout": 0.1,
         "bag_of_words": "true",
         "bag_of_words_weight": 0.2,
-        "free_bits": 0.06,
-        "kl_annealing_updates": 250,
     },
 }
 _FIRST = {
@@ -89,7 +87,7 @@ PLANS = {
         {"embedding_size": 256, "hidden_size": 384, "context_size": 384},
         copies=3,
         updates=2800,
-        latent_updates=900,
+        latent={"updates": 900, "learning_rate": 0.0008, "free_bits": 0.06, "kl_annealing_updates": 250},
         bot_updates=0,
     ),
     "ja": Plan(
@@ -97,7 +95,7 @@ PLANS = {
         {"embedding_size": 256, "hidden_size": 256, "context_size": 256},
         copies=8,
         updates=2000,
-        latent_updates=700,
+        latent={"updates": 400, "learning_rate": 0.0006, "free_bits": 0.02, "kl_annealing_updates": 150},
         bot_updates=300,
     ),
 }
@@ -142,20 +140,25 @@ class Maker:
         return self._train(self.prepared(), self.out / f"{model}-first", model, _FIRST, None)
 
     def last(self, model: str) -> Path:
-        """Trains a model on all that there is; returns its run."""
-        start = self.last("hred") if model == "vhred" else self.first(model)
+        """Trains a model on all that there is, VHRED from HRED's run; returns its run."""
         training: Settings = {**_LAST, "updates": self.plan.updates}
         if model == "vhred":
-            training = {**training, "learning_rate": 0.0008, "updates": self.plan.latent_updates}
+            training, start = {**training, **self.plan.latent}, self.last("hred")
+        else:
+            start = self.first(model)
         return self._train(self._talk("talk", []), self.out / f"{model}-last", model, training, start)
 
     def bot(self, model: str) -> Path:
-        """Trains a model on the bot's turns; returns its run, which is what ships."""
+        """Trains a model on the bot's turns, VHRED from HRED's run; returns its run, which is what ships."""
         if not self.plan.bot_updates:
             return self.last(model)
         training: Settings = {**_LAST, "learning_rate": 0.0006, "updates": self.plan.bot_updates}
+        if model == "vhred":
+            training, start = {**training, **self.plan.latent}, self.bot("hred")
+        else:
+            start = self.last(model)
         talk = self._talk("bot", ["--reply-as", "Bot"])
-        return self._train(talk, self.out / f"{model}-bot", model, training, self.last(model))
+        return self._train(talk, self.out / f"{model}-bot", model, training, start)
 
     def _talk(self, name: str, options: list[Any]) -> Path:
         """Prepares the corpus, the small talk and the drills; returns their folder."""
