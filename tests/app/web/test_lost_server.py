@@ -115,6 +115,9 @@ def test_a_server_that_dies_in_the_middle_of_replies_loses_no_message_and_anothe
         assert ask().choices[0].message.content == whole and len(said(house, session)) == 2
 
     # The page has said what happened, and shows the chat from the store; what was typed is still there.
+    # The page that is about to be loaded anew looks much the same.
+    is_told = "words => (sessionStorage.getItem('told') || '').includes(words)"
+    page.wait_for_function(is_told, arg=say("chat.connected_again", "ja"))
     expect(page.locator("#chat-conversation .unanswered")).to_be_visible()
     expect(page.locator("#chat-conversation .said.user .text")).to_have_text("tell me a long story")
     expect(page.locator("#chat-conversation .said.bot")).to_have_count(0)
