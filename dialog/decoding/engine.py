@@ -280,21 +280,22 @@ class Engine:
         """Begins the replies whose conversations are read, as far as there are rows."""
         joining: list[tuple[Ticket, Asked]] = []
         rows = len(self._batch)
-        while self._ready:
-            ticket = self._ready[0]
-            rows += rows_of(ticket._asked[0].sampling)
-            if rows > self._max_rows:
+        for ticket in self._ready:
+            while ticket._asked and rows + rows_of(ticket._asked[0].sampling) <= self._max_rows:
+                rows += rows_of(ticket._asked[0].sampling)
+                joining.append((ticket, ticket._asked.popleft()))
+            if ticket._asked:
                 break
-            joining.append((ticket, ticket._asked.popleft()))
-            if not ticket._asked:
-                self._ready.popleft()
         if not joining:
             return
         drafts, state = self.replier.begin([asked for _, asked in joining])
         for (ticket, _), draft in zip(joining, drafts, strict=True):
-            ticket.drafts.append(draft)
             self._owners[id(draft)] = ticket
+            ticket.drafts.append(draft)
         self._batch.join(drafts, state)
+        # Only now, so that a request is counted, and told of a failure, at each moment.
+        while self._ready and not self._ready[0]._asked:
+            self._ready.popleft()
 
     def _drop_cancelled(self) -> None:
         gone = [t for t in (*self._reading, *self._ready) if t._is_cancelled]

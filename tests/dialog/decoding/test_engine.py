@@ -150,6 +150,17 @@ def test_a_failure_is_told_and_the_next_request_is_answered(engine, model, token
     assert list(map(key, engine.reply(conversation(6), ASKED[1], 1, 6))) == alone(model, tokenizer, 6)
 
 
+def test_a_reply_that_cannot_begin_is_told_so(engine, model, tokenizer, monkeypatch) -> None:
+    def broken(asked):
+        raise torch.OutOfMemoryError("no memory is left")
+
+    monkeypatch.setattr(engine.replier, "begin", broken)
+    with pytest.raises(torch.OutOfMemoryError, match="no memory"):
+        engine.submit(conversation(1), ASKED[0], 2, 1).future.result(60)
+    monkeypatch.undo()
+    assert list(map(key, engine.reply(conversation(6), ASKED[1], 1, 6))) == alone(model, tokenizer, 6)
+
+
 def test_a_long_history_is_read_beside_the_replies_of_others(engine) -> None:
     history = Conversation("", tuple(Turn("AB"[place % 2], TEXTS[place % 6]) for place in range(301)))
     other = engine.submit(conversation(1), ENDLESS, 1, seed=1)
@@ -185,6 +196,7 @@ def test_an_engine_that_is_given_time_answers_what_it_was_asked(
     monkeypatch.setattr(engine.replier, "begin", begin_late)
     tickets = [engine.submit(conversation(seed), ASKED[seed % 5], 1, seed) for seed in range(5)]
     assert beginning.wait(60)
+    assert engine.num_waiting == 5 and engine.num_running == 0
     closer = threading.Thread(target=engine.close, args=(120.0,))
     closer.start()
     closer.join(0.3)
